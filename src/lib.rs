@@ -1,0 +1,4 @@
+//! BTRT, a BitTorrent tracker for internet providers.
+
+pub mod bittorrent;
+pub mod config;

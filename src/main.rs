@@ -1,0 +1,3 @@
+//! The `btrt` program.
+
+fn main() {}
