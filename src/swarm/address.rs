@@ -2,14 +2,17 @@
 
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address as a swarm keeps it: [`Ipv4Addr`] in 4 bytes, [`Ipv6Addr`] in 16.
-pub trait Address: Copy + Eq {
+pub trait Address: Copy + Eq + Into<IpAddr> {
     /// Whether only neighbors in the same network can reach it: private (RFC 1918), shared by
     /// carrier-grade NAT (RFC 6598), link-local (RFC 3927, RFC 4291) and unique local (RFC 4193)
     /// addresses. Loopback does not count: whoever uses it for BitTorrent is testing.
     fn is_confined(self) -> bool;
+
+    /// The address, if it is of this family.
+    fn of(address: IpAddr) -> Option<Self>;
 
     /// Appends the bytes in network order.
     fn write(self, to: &mut Vec<u8>);
@@ -24,6 +27,13 @@ impl Address for Ipv4Addr {
         self.is_private() || self.is_link_local() || (first == 100 && second & 0xc0 == 64)
     }
 
+    fn of(address: IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        }
+    }
+
     fn write(self, to: &mut Vec<u8>) {
         to.extend_from_slice(&self.octets());
     }
@@ -36,6 +46,13 @@ impl Address for Ipv4Addr {
 impl Address for Ipv6Addr {
     fn is_confined(self) -> bool {
         self.is_unicast_link_local() || self.is_unique_local()
+    }
+
+    fn of(address: IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => Some(ip),
+        }
     }
 
     fn write(self, to: &mut Vec<u8>) {

@@ -134,7 +134,7 @@ impl<A: Address> Peers<A> {
             same_address: 0,
             oldest: None,
         };
-        let mut look_at = |at: usize| {
+        let look_at = |at: usize| {
             let peer = &self.peers[at];
             if peer.ip == ip {
                 located.same_address += 1;

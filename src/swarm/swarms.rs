@@ -32,28 +32,28 @@ impl Linked for Swarm {
 /// The address families: which of a swarm's peers are of this one.
 pub trait Family: Address {
     /// The swarm's peers of this family; `None` if there never was one.
-    fn of(swarm: &Swarm) -> Option<&Peers<Self>>;
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>>;
 
     /// The same, to be changed.
-    fn of_mut(swarm: &mut Swarm) -> &mut Peers<Self>;
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self>;
 }
 
 impl Family for Ipv4Addr {
-    fn of(swarm: &Swarm) -> Option<&Peers<Self>> {
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>> {
         Some(&swarm.ipv4)
     }
 
-    fn of_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
         &mut swarm.ipv4
     }
 }
 
 impl Family for Ipv6Addr {
-    fn of(swarm: &Swarm) -> Option<&Peers<Self>> {
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>> {
         swarm.ipv6.as_deref()
     }
 
-    fn of_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
         swarm.ipv6.get_or_insert_default()
     }
 }
@@ -270,12 +270,9 @@ impl Swarms {
         arrival: &Arrival<A>,
         groups: &PeerGroups,
         liveness: Liveness,
-    ) -> GroupId
-    where
-        std::net::IpAddr: From<A>,
-    {
+    ) -> GroupId {
         let mut slot = self.slot(info_hash);
-        let peers = slot.and_then(|slot| A::of(&self.swarms[slot]));
+        let peers = slot.and_then(|slot| A::peers(&self.swarms[slot]));
         let located = peers.map(|peers| peers.locate(arrival.ip, arrival.port, &self.keys));
         let position = located.as_ref().and_then(|located| located.position);
         let known = peers.zip(position).map(|(peers, at)| peers.class(at));
@@ -293,7 +290,7 @@ impl Swarms {
 
         match (slot, position, known) {
             (Some(slot), Some(position), Some(known)) => {
-                let peers = A::of_mut(&mut self.swarms[slot]);
+                let peers = A::peers_mut(&mut self.swarms[slot]);
                 let peer = peers.get_mut(position);
                 let newly_completed = arrival.completed && arrival.seeder && !peer.completed;
                 peer.id = arrival.id;
@@ -312,7 +309,7 @@ impl Swarms {
                     located.same_address >= self.rules.max_peers_per_address.max(1)
                 });
                 if let (Some(slot), Some(oldest)) = (slot, crowd.and_then(|crowd| crowd.oldest)) {
-                    let peers = A::of_mut(&mut self.swarms[slot]);
+                    let peers = A::peers_mut(&mut self.swarms[slot]);
                     let (class, _) = peers.remove(oldest, &self.keys);
                     self.totals.subtract(class);
                 } else if self.totals.peers() >= self.rules.max_peers {
@@ -330,7 +327,7 @@ impl Swarms {
                     completed,
                     last_announce: liveness.now,
                 };
-                A::of_mut(&mut self.swarms[slot]).insert(class, peer, &self.keys);
+                A::peers_mut(&mut self.swarms[slot]).insert(class, peer, &self.keys);
                 self.totals.add(class);
                 self.swarms[slot].completions += u32::from(completed);
                 self.note_size(slot);
@@ -344,9 +341,9 @@ impl Swarms {
         let Some(slot) = self.slot(info_hash) else {
             return;
         };
-        let position = A::of(&self.swarms[slot]).and_then(|p| p.find(ip, port, &self.keys));
+        let position = A::peers(&self.swarms[slot]).and_then(|p| p.find(ip, port, &self.keys));
         if let Some(position) = position {
-            let (class, _) = A::of_mut(&mut self.swarms[slot]).remove(position, &self.keys);
+            let (class, _) = A::peers_mut(&mut self.swarms[slot]).remove(position, &self.keys);
             self.totals.subtract(class);
             self.note_size(slot);
         }

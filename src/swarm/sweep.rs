@@ -6,7 +6,7 @@ use super::peers::Peers;
 use super::selection::Liveness;
 use super::swarms::{Family, Placed, Rules, Swarms, Totals};
 use super::{HashKeys, Peer};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How far the present pass has got. It goes from the last swarm to the first and in each from
 /// the last peer to the first, because what leaves is replaced from behind: nothing that was
@@ -78,8 +78,8 @@ impl Swarms {
         let swarm = &mut self.swarms[slot];
         let before = swarm.len();
         let left = self.sweep.peers_left.get_or_insert(PeersLeft {
-            ipv4: Ipv4Addr::of(swarm).map_or(0, Peers::len),
-            ipv6: Ipv6Addr::of(swarm).map_or(0, Peers::len),
+            ipv4: Ipv4Addr::peers(swarm).map_or(0, Peers::len),
+            ipv6: Ipv6Addr::peers(swarm).map_or(0, Peers::len),
         });
         let mut sweeper = Sweeper {
             keys: &self.keys,
@@ -89,9 +89,9 @@ impl Swarms {
             groups,
             liveness,
         };
-        let mut done = sweeper.sweep(Ipv4Addr::of_mut(swarm), &mut left.ipv4, budget);
-        if Ipv6Addr::of(swarm).is_some() {
-            done &= sweeper.sweep(Ipv6Addr::of_mut(swarm), &mut left.ipv6, budget);
+        let mut done = sweeper.sweep(Ipv4Addr::peers_mut(swarm), &mut left.ipv4, budget);
+        if Ipv6Addr::peers(swarm).is_some() {
+            done &= sweeper.sweep(Ipv6Addr::peers_mut(swarm), &mut left.ipv6, budget);
         }
         if done {
             self.sweep.peers_left = None;
@@ -119,10 +119,7 @@ impl Sweeper<'_> {
         peers: &mut Peers<A>,
         left: &mut usize,
         budget: &mut usize,
-    ) -> bool
-    where
-        IpAddr: From<A>,
-    {
+    ) -> bool {
         while let Some(position) = self.stale(peers) {
             if *budget == 0 {
                 return false;
@@ -153,10 +150,7 @@ impl Sweeper<'_> {
         stale.map(|(_, range)| range.end - 1)
     }
 
-    fn regroup<A: Family>(&mut self, peers: &mut Peers<A>, position: usize)
-    where
-        IpAddr: From<A>,
-    {
+    fn regroup<A: Family>(&mut self, peers: &mut Peers<A>, position: usize) {
         let class = peers.class(position);
         let &Peer { ip, port, .. } = peers.get(position);
         let placed = Placed {

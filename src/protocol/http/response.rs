@@ -77,12 +77,17 @@ pub enum Persistence {
 
 /// Appends an answer with this body.
 pub fn write(to: &mut Vec<u8>, status: Status, persistence: Persistence, body: &[u8]) {
+    write_head(to, status, persistence, body.len());
+    to.extend_from_slice(body);
+}
+
+/// Appends an answer up to its body, which has this length.
+pub fn write_head(to: &mut Vec<u8>, status: Status, persistence: Persistence, length: usize) {
     let mut digits = itoa::Buffer::new();
     to.extend_from_slice(status.line().as_bytes());
     to.extend_from_slice(b"Content-Length: ");
-    to.extend_from_slice(digits.format(body.len()).as_bytes());
+    to.extend_from_slice(digits.format(length).as_bytes());
     to.extend_from_slice(end_of_head(persistence));
-    to.extend_from_slice(body);
 }
 
 /// Appends the head of the answer that a GET would get, as far as it is known without the answer.

@@ -21,6 +21,11 @@ pub trait Service {
         persistence: Persistence,
         answers: &mut Vec<u8>,
     ) -> Verdict;
+
+    /// Whether connections are to end with their next answer, whatever the client asks.
+    fn is_closing(&self) -> bool {
+        false
+    }
 }
 
 /// What became of a request.
@@ -56,6 +61,8 @@ pub struct Session {
     /// Received, but not served yet.
     unserved: Vec<u8>,
     parked: Option<Persistence>,
+    /// How many requests have been served, wrapping around.
+    requests: u32,
     /// The client will send no more.
     input_ended: bool,
     ended: Option<Status>,
@@ -125,6 +132,11 @@ impl Session {
     /// How an answer that was promised for later must be written.
     pub fn parked(&self) -> Option<Persistence> {
         self.parked
+    }
+
+    /// How many requests have been served, wrapping around.
+    pub fn requests(&self) -> u32 {
+        self.requests
     }
 
     fn end(&mut self, status: Status) -> Status {
@@ -202,7 +214,9 @@ impl Session {
     }
 
     fn answer(&mut self, head: &Head<'_>, service: &mut impl Service, answers: &mut Vec<u8>) {
-        let persistence = match (head.keep_alive, head.http_1_0) {
+        self.requests = self.requests.wrapping_add(1);
+        let keep_alive = head.keep_alive && !service.is_closing();
+        let persistence = match (keep_alive, head.http_1_0) {
             (false, _) => Persistence::Close,
             (true, false) => Persistence::Open,
             (true, true) => Persistence::OpenFor1_0,
