@@ -97,7 +97,7 @@ fn ranges(settings: &Settings, report: &mut Report<'_>) {
 
 fn server(settings: &Settings, report: &mut Report<'_>) {
     let server = &settings.server;
-    if server.listen.is_empty() {
+    if server.listen.is_empty() && !report.knows("server.listen") {
         let text = "listen is empty, but needs at least one address, such as [\"0.0.0.0:80\"]";
         report.fault("server.listen", text);
     }
@@ -276,7 +276,11 @@ fn tracker_rule(path: &str, rule: &TrackerRule, report: &mut Report<'_>) {
         .and_then(|name| name.strip_suffix(']'))
         .unwrap_or(name);
     let is_pattern = host == "*" || is_host_name(name) || name.parse::<std::net::IpAddr>().is_ok();
-    if !is_pattern && !report.knows(&key) {
+    if report.knows(&key) {
+        // Its type was wrong, which is reported.
+    } else if host.is_empty() {
+        report.fault(&key, "an item of trackers needs a host");
+    } else if !is_pattern {
         let text = "host must be a host name such as tracker.example.org, or *.example.org for \
                     all names below it, without scheme, port or path";
         report.fault(&key, format!("{text}, but is {}", quoted(host)));

@@ -49,6 +49,8 @@ pub struct Document {
 struct Node {
     place: Place,
     children: Children,
+    /// Something was taken out here or below.
+    is_damaged: bool,
 }
 
 enum Children {
@@ -108,28 +110,26 @@ impl Document {
             return;
         };
         let mut value = &mut self.value;
-        let mut node = Some(&mut self.root);
+        let mut node = &mut self.root;
         for step in parents {
-            node = node.and_then(|node| node.child_mut(step));
-            match child_mut(value, step) {
-                Some(child) => value = child,
-                None => return,
+            node.is_damaged = true;
+            match (child_mut(value, step), node.child_mut(step)) {
+                (Some(child), Some(child_node)) => (value, node) = (child, child_node),
+                _ => return,
             }
         }
-        match value {
-            Value::Mapping(entries) => {
+        node.is_damaged = true;
+        match (value, &mut node.children) {
+            (Value::Mapping(entries), Children::Keys(nodes)) => {
                 entries.shift_remove(last.as_str());
-            }
-            Value::Sequence(items) => {
-                let Ok(index) = last.parse::<usize>() else {
-                    return;
-                };
-                if index < items.len() {
-                    items.remove(index);
+                if let Some(node) = nodes.get_mut(last) {
+                    node.is_damaged = true;
                 }
-                if let Some(Children::Items(nodes)) = node.map(|node| &mut node.children)
-                    && index < nodes.len()
-                {
+            }
+            (Value::Sequence(items), Children::Items(nodes)) => {
+                let index = last.parse().unwrap_or(usize::MAX);
+                if index < items.len().min(nodes.len()) {
+                    items.remove(index);
                     nodes.remove(index);
                 }
             }
@@ -143,20 +143,26 @@ impl Document {
             .try_fold(&self.value, |value, step| child(value, step))
     }
 
-    /// Whether the key at `path` is in the file, but its value was taken out.
-    pub fn was_taken_out(&self, path: &str) -> bool {
-        let in_file = path
-            .split('.')
-            .try_fold(&self.root, |node, step| node.child(step));
-        let in_value = path.split('.').try_fold(&self.value, child);
-        in_file.is_some() && in_value.is_none()
+    /// Whether what stands at `path` lost something to [`Document::take_out`].
+    pub fn is_damaged(&self, path: &str) -> bool {
+        let mut steps = path.split('.');
+        let node = steps.try_fold(&self.root, |node, step| node.child(step));
+        node.is_some_and(|node| node.is_damaged)
     }
 }
 
 impl Node {
+    fn new(place: Place, children: Children) -> Self {
+        let is_damaged = false;
+        Self {
+            place,
+            children,
+            is_damaged,
+        }
+    }
+
     fn leaf(place: Place) -> Self {
-        let children = Children::None;
-        Self { place, children }
+        Self::new(place, Children::None)
     }
 
     fn child(&self, step: &str) -> Option<&Node> {
@@ -176,10 +182,10 @@ impl Node {
     }
 }
 
-fn child(value: &Value, step: impl AsRef<str>) -> Option<&Value> {
+fn child<'v>(value: &'v Value, step: &str) -> Option<&'v Value> {
     match value {
-        Value::Sequence(items) => items.get(step.as_ref().parse::<usize>().ok()?),
-        Value::Mapping(entries) => entries.get(step.as_ref()),
+        Value::Sequence(items) => items.get(step.parse::<usize>().ok()?),
+        Value::Mapping(entries) => entries.get(step),
         _ => None,
     }
 }
@@ -266,7 +272,7 @@ impl Builder {
                     place, children, ..
                 }) = self.open.pop()
                 {
-                    self.close(Node { place, children });
+                    self.close(Node::new(place, children));
                 }
                 Ok(())
             }

@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 
 use super::document::{Document, Place};
 
+/// Nobody reads more at once, and a hostile file could have a million.
+pub(super) const MOST_REPORTED: usize = 200;
+
 /// One thing that is wrong, or with a text that begins with `warning: `, odd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -111,20 +114,28 @@ impl<'a> Report<'a> {
         self.warnings.extend(warnings);
     }
 
-    /// Whether the value at `path` was already reported and taken out, so that
+    /// Whether something at `path` was already reported and taken out, so that
     /// its absence is no second fault.
     pub fn knows(&self, path: &str) -> bool {
-        self.document.was_taken_out(path)
+        self.document.is_damaged(path)
     }
 
     /// The warnings if nothing is wrong, else everything that is.
     pub fn finish(self) -> Result<Vec<Fault>, Faults> {
-        let sorted = |mut found: Vec<Fault>| {
+        let sorted = |mut found: Vec<Fault>| -> Vec<Fault> {
             // A stable sort: what other files hold keeps its order, at the end.
             found.sort_by_key(|fault| match fault.file == self.file {
                 true => (false, fault.line, fault.column),
                 false => (true, 0, 0),
             });
+            let more = found.len().saturating_sub(MOST_REPORTED);
+            found.truncate(MOST_REPORTED);
+            if let Some(last) = found.last().cloned()
+                && more > 0
+            {
+                let text = format!("there are {more} more like these after this one");
+                found.push(Fault { text, ..last });
+            }
             found
         };
         match self.faults.is_empty() {

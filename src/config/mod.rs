@@ -17,6 +17,8 @@ mod networks;
 mod read;
 mod settings;
 mod summary;
+#[cfg(test)]
+mod tests;
 mod values;
 
 use std::fs::File;

@@ -7,13 +7,13 @@ use serde_path_to_error::{Segment, Track};
 use serde_yaml::Value;
 
 use super::document::{Document, Misplaced};
-use super::fault::quoted;
+use super::fault::{MOST_REPORTED, quoted};
 use super::settings::{
     Database, ForwardedAnnounce, Hashlist, Logging, Neighbor, PeerGroup, Server, Settings, Tracker,
     TrackerRule, Workers,
 };
 
-/// Nobody reads more; and each one costs another pass over the file.
+/// Each wrong value costs another pass over the file.
 const MOST_FAULTS: usize = 100;
 
 /// Values that are not repeated in a message, because a log may show it.
@@ -45,7 +45,7 @@ pub fn settings(document: &mut Document) -> (Settings, Vec<Misplaced>) {
         let read = serde_ignored::deserialize(deserializer, |path| unknown.push(steps_to(&path)));
         match read {
             Ok(settings) => {
-                for path in unknown.into_iter().take(MOST_FAULTS) {
+                for path in unknown.into_iter().take(MOST_REPORTED) {
                     faults.push((place_of(document, &path), unknown_key(&path)));
                 }
                 return (settings, faults);
