@@ -178,7 +178,7 @@ fn tracker(settings: &Settings, report: &mut Report<'_>) {
              peers vanish between two announces",
             tracker.peer_expiry_interval
         );
-        report.warn("tracker.peer_expiry_interval", text);
+        warn_at_either("tracker", "peer_expiry_interval", "interval", &text, report);
     }
     for (number, port) in tracker.refused_ports.iter().enumerate() {
         if *port == 0 {
@@ -253,7 +253,17 @@ fn check_neighbor(path: &str, neighbor: &Neighbor, report: &mut Report<'_>) {
              peers vanish before they are asked for again",
             neighbor.peers_expiry_interval, neighbor.refresh_interval
         );
-        report.warn(&format!("{path}.peers_expiry_interval"), text);
+        let (expiry, refresh) = ("peers_expiry_interval", "refresh_interval");
+        warn_at_either(path, expiry, refresh, &text, report);
+    }
+}
+
+/// Warns at the first of two keys that the file has.
+fn warn_at_either(section: &str, key: &str, other: &str, text: &str, report: &mut Report<'_>) {
+    let path = format!("{section}.{key}");
+    match report.is_written(&path) {
+        true => report.warn(&path, text),
+        false => report.warn(&format!("{section}.{other}"), text),
     }
 }
 

@@ -143,6 +143,12 @@ impl Document {
             .try_fold(&self.value, |value, step| child(value, step))
     }
 
+    /// Whether the file has a value at `path` that was not taken out.
+    pub fn is_written(&self, path: &str) -> bool {
+        let value = path.split('.').try_fold(&self.value, child);
+        value.is_some_and(|value| !value.is_null())
+    }
+
     /// Whether what stands at `path` lost something to [`Document::take_out`].
     pub fn is_damaged(&self, path: &str) -> bool {
         let mut steps = path.split('.');
@@ -354,6 +360,10 @@ impl<'de> Visitor<'de> for AnyValue {
     }
 
     fn visit_unit<E: de::Error>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Value, E> {
         Ok(Value::Null)
     }
 

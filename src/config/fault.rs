@@ -114,6 +114,11 @@ impl<'a> Report<'a> {
         self.warnings.extend(warnings);
     }
 
+    /// Whether the file says something at `path`, rather than the default.
+    pub fn is_written(&self, path: &str) -> bool {
+        self.document.is_written(path)
+    }
+
     /// Whether something at `path` was already reported and taken out, so that
     /// its absence is no second fault.
     pub fn knows(&self, path: &str) -> bool {

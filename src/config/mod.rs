@@ -73,6 +73,7 @@ fn parse(path: &Path, folder: &Path, bytes: &[u8]) -> Result<Config, Faults> {
     let misplaced = duplicates.into_iter().chain(wrong);
     let faults = misplaced.map(|(place, text)| Fault::new(path, place, text));
     report.extend(faults.collect(), Vec::new());
+    fit_defaults(&mut settings.tracker, &document);
     check::check(&settings, &mut report);
     begin_at(folder, &mut settings);
     networks::load(&mut settings, &mut report);
@@ -110,6 +111,17 @@ fn text_of(bytes: &[u8]) -> Result<&str, Misplaced> {
             "the file must be UTF-8 text; this byte is not".to_owned(),
         )
     })
+}
+
+/// A default gives way to what is written: `interval: 1` alone is no
+/// contradiction to a `min_interval` the operator never heard of.
+fn fit_defaults(tracker: &mut Tracker, document: &Document) {
+    if !document.is_written("tracker.min_interval") {
+        tracker.min_interval = tracker.min_interval.min(tracker.interval);
+    }
+    if !document.is_written("tracker.numwant") {
+        tracker.numwant = tracker.numwant.min(tracker.max_numwant);
+    }
 }
 
 /// Makes every relative path begin at the folder of the configuration.

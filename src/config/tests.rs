@@ -85,6 +85,22 @@ fn short_lives_are_only_warnings() {
 }
 
 #[test]
+fn defaults_give_way_to_what_is_written() {
+    let tracker = good("tracker: {interval: 1, max_numwant: 20}").tracker;
+    assert_eq!((tracker.min_interval, tracker.numwant), (1, 20));
+    wrong(
+        "tracker: {min_interval: 1801, numwant: 201}",
+        &[
+            "1:11: min_interval is 1801, but must not be above interval, which is 1800",
+            "1:31: numwant is 201, but must not be above max_numwant, which is 200",
+        ],
+    );
+    let config = read("tracker:\n  interval: 7200\n").unwrap();
+    let warning = config.warnings[0].to_string();
+    assert!(warning.starts_with("c:2:3: warning: peer_expiry_interval is 4500, not above"));
+}
+
+#[test]
 fn relative_paths_begin_at_the_folder_of_the_configuration() {
     let settings = good(
         "logging: {path: log}\nhashlist: {path: /var/h}\nserver: {pid_file: run/pid}\n\
