@@ -296,3 +296,36 @@ section! {
         min_peers: u32 = 1,
     }
 }
+
+impl Settings {
+    /// The keys whose values in `new` take effect only when the daemon is started again.
+    pub fn keys_that_need_a_restart(&self, new: &Settings) -> Vec<&'static str> {
+        let (old_server, new_server) = (&self.server, &new.server);
+        let (old_logging, new_logging) = (&self.logging, &new.logging);
+        let changed = [
+            ("server.listen", old_server.listen != new_server.listen),
+            (
+                "server.admin_listen",
+                old_server.admin_listen != new_server.admin_listen,
+            ),
+            ("server.user", old_server.user != new_server.user),
+            ("server.group", old_server.group != new_server.group),
+            (
+                "server.pid_file",
+                old_server.pid_file != new_server.pid_file,
+            ),
+            ("logging.path", old_logging.path != new_logging.path),
+            (
+                "logging.terminal",
+                old_logging.terminal != new_logging.terminal,
+            ),
+            ("database", self.database != new.database),
+            (
+                "workers.threads",
+                self.workers.threads != new.workers.threads,
+            ),
+        ];
+        let changed = changed.into_iter().filter(|(_, changed)| *changed);
+        changed.map(|(key, _)| key).collect()
+    }
+}

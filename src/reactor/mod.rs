@@ -78,10 +78,13 @@ pub trait Reload {
     /// Starts reading. Group names keep these numbers.
     fn begin(&mut self, names: GroupNames);
 
-    /// What was read, once; nothing while it is being read or if it was faulty, which has been
-    /// reported then.
-    fn finish(&mut self) -> Option<Reloaded>;
+    /// What was read, once; nothing while it is being read.
+    fn finish(&mut self) -> Option<Result<Reloaded, Faulty>>;
 }
+
+/// The configuration is faulty, which has been reported already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faulty;
 
 /// The loop and all that belongs to it.
 pub struct Reactor<R> {
@@ -92,6 +95,9 @@ pub struct Reactor<R> {
     tracker: Tracker,
     work: Work,
     reload: R,
+    /// A SIGHUP has come since the last reload began.
+    reload_wanted: bool,
+    reloading: bool,
     settings: Settings,
     clock: Instant,
     now: Now,
@@ -160,6 +166,8 @@ impl<R: Reload> Reactor<R> {
             tracker: Tracker::new(parts.tracker, parts.groups, parts.seed, now),
             work: parts.work,
             reload: parts.reload,
+            reload_wanted: false,
+            reloading: false,
             settings: parts.settings,
             clock: Instant::now(),
             now,
@@ -210,6 +218,7 @@ impl<R: Reload> Reactor<R> {
         self.expire_deadlines();
         self.tracker_timeout();
         self.hand_out_jobs();
+        self.begin_reload();
         self.accept();
         Ok(())
     }
@@ -286,10 +295,23 @@ impl<R: Reload> Reactor<R> {
                 self.serve(token, |connection| connection.deliver(body));
             }
         }
-        if let Some(reloaded) = self.reload.finish() {
-            self.settings = reloaded.reactor;
-            self.tracker
-                .handle_reload(reloaded.tracker, reloaded.groups);
+        if let Some(result) = self.reload.finish() {
+            self.reloading = false;
+            if let Ok(reloaded) = result {
+                self.settings = reloaded.reactor;
+                self.tracker
+                    .handle_reload(reloaded.tracker, reloaded.groups);
+            }
+        }
+    }
+
+    /// One at a time: the next has to know which groups the last has brought.
+    fn begin_reload(&mut self) {
+        if self.reload_wanted && !self.reloading {
+            info!("reading the configuration again");
+            self.reload_wanted = false;
+            self.reloading = true;
+            self.reload.begin(self.tracker.group_names());
         }
     }
 
@@ -376,10 +398,7 @@ impl<R: Reload> Reactor<R> {
         for signal in signals {
             match signal {
                 SIGTERM | SIGINT => self.stop(),
-                SIGHUP => {
-                    info!("reading the configuration again");
-                    self.reload.begin(self.tracker.group_names());
-                }
+                SIGHUP => self.reload_wanted = true,
                 _ => {}
             }
         }
