@@ -7,9 +7,9 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::document::Place;
 use super::fault::{Fault, quoted};
-use super::values::Word;
+use super::places::Place;
+use super::words::Word;
 
 /// Ten full routing tables; what is larger is not a CIDR file.
 const LARGEST: u64 = 256 << 20;

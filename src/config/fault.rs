@@ -4,7 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::document::{Document, Place};
+use super::document::Document;
+use super::places::Place;
 
 /// Nobody reads more at once, and a hostile file could have a million.
 pub(super) const MOST_REPORTED: usize = 200;
@@ -138,7 +139,7 @@ impl<'a> Report<'a> {
             if let Some(last) = found.last().cloned()
                 && more > 0
             {
-                let text = format!("there are {more} more like these after this one");
+                let text = format!("{more} more after this one are not shown");
                 found.push(Fault { text, ..last });
             }
             found
