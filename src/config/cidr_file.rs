@@ -183,4 +183,11 @@ mod tests {
         assert_eq!(found.faults.len(), 2);
         assert!(!texts(&found.faults).concat().contains('\x1b'));
     }
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, text in "([0-9a-f.:/# \r\n\t-]|\\PC){0,80}") {
+            parse(Path::new("f"), &bytes);
+            parse(Path::new("f"), text.as_bytes());
+        }
+    }
 }

@@ -139,7 +139,7 @@ fn contradictions() {
             "8:3: admin_listen is [::1]:80, but [::]:80 is in listen",
             "9:28: an item of client_address_headers must be the name of a header",
             "12:3: password_file stands beside password",
-            "12:3: password_file /nowhere/b cannot be read: ",
+            "12:3: password_file \"/nowhere/b\" cannot be read: ",
             "13:3: schema is empty",
         ],
     );
@@ -156,7 +156,7 @@ fn groups_neighbors_and_trackers_fit_together() {
             "5:3: there is already a peer group called \"a\"",
             "6:3: a peer group cannot be called other",
             "7:3: the name of a peer group must have at most 100 characters",
-            "8:3: cidr_file /etc/btrt/nowhere.conf cannot be read: ",
+            "8:3: cidr_file \"/etc/btrt/nowhere.conf\" cannot be read: ",
             "9:3: a peer group needs a name",
         ],
     );
