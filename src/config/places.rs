@@ -17,7 +17,9 @@ const DEEPEST: usize = 32;
 /// A line and a column, both counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
+    /// The line.
     pub line: usize,
+    /// The column, in characters.
     pub column: usize,
 }
 
@@ -46,9 +48,13 @@ pub struct Node {
     pub is_damaged: bool,
 }
 
+/// What a value is made of.
 pub enum Children {
+    /// Nothing: it is a word, a number or empty.
     None,
+    /// The items of a list.
     Items(Vec<Node>),
+    /// The keys of a section.
     Keys(HashMap<String, Node>),
 }
 
