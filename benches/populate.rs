@@ -18,6 +18,9 @@ use socket2::{Domain, Socket, Type};
 /// Requests under way at once, one on each connection; not every tracker can be pipelined.
 const CONNECTIONS: usize = 64;
 
+/// Requests over one connection: opentracker ends each after 30 s, busy or not.
+const ROUNDS: usize = 1000;
+
 const TRUSTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -40,17 +43,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Peers arrive in any order, which scatters a swarm over the memory of the tracker.
     fastrand::Rng::with_seed(1).shuffle(&mut arrivals);
 
-    let mut connections = connect(server, &[TRUSTED; CONNECTIONS])?;
-    for round in arrivals.chunks(CONNECTIONS) {
-        if own_addresses {
-            let sources: Vec<_> = round.iter().map(Peer::address).collect();
-            connections = connect(server, &sources)?;
-        }
-        for (connection, peer) in connections.iter_mut().zip(round) {
-            connection.write_all(peer.announce(info_hashes[peer.swarm]).as_bytes())?;
-        }
-        for connection in &mut connections[..round.len()] {
-            read_answer(connection)?;
+    let rounds = if own_addresses { 1 } else { ROUNDS };
+    for batch in arrivals.chunks(CONNECTIONS * rounds) {
+        let source = |peer: &Peer| {
+            if own_addresses {
+                peer.address()
+            } else {
+                TRUSTED
+            }
+        };
+        let sources: Vec<_> = batch.iter().take(CONNECTIONS).map(source).collect();
+        let mut connections = connect(server, &sources)?;
+        for round in batch.chunks(CONNECTIONS) {
+            for (connection, peer) in connections.iter_mut().zip(round) {
+                connection.write_all(peer.announce(info_hashes[peer.swarm]).as_bytes())?;
+            }
+            for connection in &mut connections[..round.len()] {
+                read_answer(connection)?;
+            }
         }
     }
     Ok(())
