@@ -3,7 +3,7 @@
 mod reload;
 
 use crate::channel;
-use crate::config::{self, Config};
+use crate::config::{self, Config, DatabaseUrl};
 use crate::logging::{self, CRITICAL};
 use crate::process::{Identity, PidFile, raise_file_limit};
 use crate::reactor::{self, Listener, Parts, Reactor};
@@ -164,6 +164,10 @@ fn tracker_settings(config: &Config) -> tracker::Settings {
         outside_peers: tracker.outside_peers,
         max_scrape: tracker.max_scrape as usize,
         full_scrape: tracker.full_scrape,
+        flush_interval: match config.settings.database.url {
+            DatabaseUrl::None => None,
+            _ => Some(config.settings.database.flush_interval),
+        },
         rules: Rules {
             max_peers: tracker.max_peers as usize,
             max_peers_per_address: tracker.max_peers_per_address as usize,

@@ -4,6 +4,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use prefix_trie::PrefixMap;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::sync::Arc;
 
 /// A group's number. It stays the same as long as the group's name does, so that after a reload
 /// the peers already known need no other number, however the order of the groups has changed.
@@ -35,11 +36,12 @@ pub struct PeerGroups {
     ipv6: PrefixMap<Ipv6Net, GroupId>,
     /// By group number; `None` for a number whose group is gone.
     groups: Vec<Option<Group>>,
+    other: Arc<str>,
 }
 
 #[derive(Debug)]
 struct Group {
-    name: String,
+    name: Arc<str>,
     priority: u32,
     visible_to: Option<BTreeSet<GroupId>>,
 }
@@ -72,7 +74,7 @@ impl PeerGroups {
         set(
             OTHER,
             Group {
-                name: OTHER_NAME.to_owned(),
+                name: OTHER_NAME.into(),
                 priority: Priority::LAST.0,
                 visible_to: None,
             },
@@ -96,13 +98,18 @@ impl PeerGroups {
             set(
                 id,
                 Group {
-                    name: definition.name,
+                    name: definition.name.into(),
                     priority: definition.priority,
                     visible_to,
                 },
             );
         }
-        PeerGroups { ipv4, ipv6, groups }
+        PeerGroups {
+            ipv4,
+            ipv6,
+            groups,
+            other: OTHER_NAME.into(),
+        }
     }
 
     /// The group of an address: that of the longest prefix it matches.
@@ -128,15 +135,15 @@ impl PeerGroups {
     }
 
     /// The group's name; that of a group that is gone is `other`.
-    pub fn name(&self, id: GroupId) -> &str {
-        self.group(id).map_or(OTHER_NAME, |group| &group.name)
+    pub fn name(&self, id: GroupId) -> &Arc<str> {
+        self.group(id).map_or(&self.other, |group| &group.name)
     }
 
     /// Names and numbers, for the next [`PeerGroups::new`].
     pub fn names(&self) -> GroupNames {
         let numbered = self.groups.iter().zip(0..);
         numbered
-            .filter_map(|(group, id)| Some((group.as_ref()?.name.clone(), GroupId(id))))
+            .filter_map(|(group, id)| Some((group.as_ref()?.name.to_string(), GroupId(id))))
             .collect()
     }
 

@@ -14,15 +14,19 @@
 //! expired peers, or puts peers into new groups after a reload, works in pieces.
 
 mod address;
+mod changes;
 mod groups;
 mod index;
+mod marks;
 mod peers;
 mod selection;
 mod swarms;
 mod sweep;
 
 pub use address::{Address, HashKeys};
+pub use changes::Collection;
 pub use groups::{GroupDefinition, GroupId, GroupNames, OTHER, OTHER_NAME, PeerGroups, Priority};
+pub use marks::{Mark, Marks, Stamp};
 pub use peers::{Class, Located, Peer, Peers};
 pub use selection::{Asker, Liveness, Selection, Wanted};
 pub use swarms::{Arrival, Family, Rules, Swarm, Swarms, Totals};

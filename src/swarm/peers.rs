@@ -8,6 +8,7 @@
 use super::address::{Address, HashKeys};
 use super::groups::GroupId;
 use super::index::Index;
+use super::marks::{Marks, Stamp};
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::ops::Range;
@@ -24,8 +25,10 @@ pub struct Peer<A> {
     pub port: u16,
     /// Who it is.
     pub id: PeerId,
-    /// Its `completed` has been counted.
-    pub completed: bool,
+    /// What is remembered of it beside its class.
+    pub marks: Marks,
+    /// When it was last marked as changed; see [`Stamp`].
+    pub stamp: Stamp,
     /// When it last announced.
     pub last_announce: Timestamp,
 }
@@ -325,7 +328,8 @@ mod tests {
                         ip,
                         port,
                         id: PeerId([0; 20]),
-                        completed: false,
+                        marks: Marks::default(),
+                        stamp: Stamp::at(Timestamp(0)),
                         last_announce: Timestamp(round),
                     };
                     peers.insert(class, peer, &keys);
@@ -357,7 +361,8 @@ mod tests {
                     ip,
                     port,
                     id: PeerId([0; 20]),
-                    completed: false,
+                    marks: Marks::default(),
+                    stamp: Stamp::at(Timestamp(0)),
                     last_announce: Timestamp(at),
                 };
                 peers.insert(class, peer, &keys);

@@ -133,9 +133,9 @@ impl Selection {
     ) {
         self.candidates.clear();
         for (class, range) in peers.segments() {
-            let useful = !class.unlisted && !(class.seeder && asker.seeder);
+            let useless = class.unlisted || (class.seeder && asker.seeder);
             let reachable = !class.confined || class.group == asker.group;
-            if useful && reachable && groups.visible(class.group, asker.group) {
+            if !useless && reachable && groups.visible(class.group, asker.group) {
                 self.candidates.push(Candidates {
                     priority: groups.priority(class.group),
                     seeders: class.seeder,

@@ -1,8 +1,10 @@
 //! The map from info hash to swarm.
 
 use super::address::{Address, HashKeys};
+use super::changes::{Gone, laziness};
 use super::groups::{GroupId, PeerGroups};
 use super::index::Index;
+use super::marks::{Mark, Marks, Stamp};
 use super::peers::{Class, Peer, Peers, headroom, reserve_for_one_more};
 use super::selection::Liveness;
 use super::sweep::Sweep;
@@ -17,7 +19,11 @@ pub struct Swarm {
     ipv4: Peers<Ipv4Addr>,
     /// Most swarms have none.
     ipv6: Option<Box<Peers<Ipv6Addr>>>,
-    completions: u32,
+    pub(super) completions: u32,
+    /// The database has not been told the latest of the swarm or of some of its peers.
+    pub(super) changed: bool,
+    /// See [`Swarms::begin_comparison`].
+    pub(super) compared: bool,
     /// Whether the swarm is in the chain of those with a single peer, and where.
     single: bool,
     links: Links,
@@ -65,6 +71,8 @@ impl Swarm {
             ipv4: Peers::default(),
             ipv6: None,
             completions: 0,
+            changed: false,
+            compared: false,
             single: false,
             links: Links::default(),
         }
@@ -210,6 +218,9 @@ pub struct Swarms {
     /// Which edition of the peer groups is in force; see [`Class::edition`].
     pub(super) edition: bool,
     pub(super) sweep: Sweep,
+    pub(super) gone: Gone,
+    /// The side on which the last comparison with the database puts what it finds.
+    pub(super) compared: bool,
 }
 
 impl Swarms {
@@ -224,6 +235,8 @@ impl Swarms {
             totals: Totals::default(),
             edition: false,
             sweep: Sweep::default(),
+            gone: Gone::default(),
+            compared: false,
         }
     }
 
@@ -292,16 +305,27 @@ impl Swarms {
             (Some(slot), Some(position), Some(known)) => {
                 let peers = A::peers_mut(&mut self.swarms[slot]);
                 let peer = peers.get_mut(position);
-                let newly_completed = arrival.completed && arrival.seeder && !peer.completed;
+                let completed_before = peer.marks.has(Mark::Completed);
+                let newly_completed = arrival.completed && arrival.seeder && !completed_before;
+                let same = known == class && peer.id == arrival.id && !newly_completed;
+                let lazy = laziness(liveness.expiry);
+                let changed = !same || peer.stamp.is_older_than(lazy, liveness.now);
                 peer.id = arrival.id;
                 peer.last_announce = liveness.now;
-                peer.completed |= newly_completed;
+                if changed {
+                    peer.stamp = Stamp::at(liveness.now);
+                    peer.marks.set(Mark::Changed, true);
+                    peer.marks
+                        .set(Mark::Completed, completed_before || newly_completed);
+                }
                 if known != class {
                     peers.reclassify(position, class, &self.keys);
                     self.totals.subtract(known);
                     self.totals.add(class);
                 }
-                self.swarms[slot].completions += u32::from(newly_completed);
+                let swarm = &mut self.swarms[slot];
+                swarm.changed |= changed;
+                swarm.completions += u32::from(newly_completed);
                 self.note_size(slot);
             }
             _ => {
@@ -309,9 +333,7 @@ impl Swarms {
                     located.same_address >= self.rules.max_peers_per_address.max(1)
                 });
                 if let (Some(slot), Some(oldest)) = (slot, crowd.and_then(|crowd| crowd.oldest)) {
-                    let peers = A::peers_mut(&mut self.swarms[slot]);
-                    let (class, _) = peers.remove(oldest, &self.keys);
-                    self.totals.subtract(class);
+                    self.remove::<A>(slot, oldest);
                 } else if self.totals.peers() >= self.rules.max_peers {
                     if !self.make_room(slot) {
                         return group;
@@ -320,16 +342,23 @@ impl Swarms {
                 }
                 let slot = slot.unwrap_or_else(|| self.add_swarm(info_hash));
                 let completed = arrival.completed && arrival.seeder;
+                let mut marks = Marks::default();
+                marks.set(Mark::Completed, completed);
+                marks.set(Mark::Changed, true);
+                marks.set(Mark::Compared, self.compared);
                 let peer = Peer {
                     ip: arrival.ip,
                     port: arrival.port,
                     id: arrival.id,
-                    completed,
+                    marks,
+                    stamp: Stamp::at(liveness.now),
                     last_announce: liveness.now,
                 };
-                A::peers_mut(&mut self.swarms[slot]).insert(class, peer, &self.keys);
+                let swarm = &mut self.swarms[slot];
+                A::peers_mut(swarm).insert(class, peer, &self.keys);
                 self.totals.add(class);
-                self.swarms[slot].completions += u32::from(completed);
+                swarm.changed = true;
+                swarm.completions += u32::from(completed);
                 self.note_size(slot);
             }
         }
@@ -338,24 +367,34 @@ impl Swarms {
 
     /// Removes a peer; one that is not known is no error.
     pub fn leave<A: Family>(&mut self, info_hash: &InfoHash, ip: A, port: u16) {
-        let Some(slot) = self.slot(info_hash) else {
-            return;
+        let find = |slot: usize| {
+            let peers = A::peers(&self.swarms[slot])?;
+            Some((slot, peers.find(ip, port, &self.keys)?))
         };
-        let position = A::peers(&self.swarms[slot]).and_then(|p| p.find(ip, port, &self.keys));
-        if let Some(position) = position {
-            let (class, _) = A::peers_mut(&mut self.swarms[slot]).remove(position, &self.keys);
-            self.totals.subtract(class);
+        if let Some((slot, position)) = self.slot(info_hash).and_then(find) {
+            self.remove::<A>(slot, position);
             self.note_size(slot);
+        } else if self.gone.loading {
+            // The database may know it still, and would put it back.
+            self.gone.peer(*info_hash, ip, port);
         }
     }
 
-    fn slot(&self, info_hash: &InfoHash) -> Option<usize> {
+    fn remove<A: Family>(&mut self, slot: usize, position: usize) {
+        let swarm = &mut self.swarms[slot];
+        swarm.changed = true;
+        let (class, peer) = A::peers_mut(swarm).remove(position, &self.keys);
+        self.totals.subtract(class);
+        self.gone.peer(swarm.info_hash, peer.ip, peer.port);
+    }
+
+    pub(super) fn slot(&self, info_hash: &InfoHash) -> Option<usize> {
         let hash = self.keys.hash_bytes(&info_hash.0);
         self.index
             .find(hash, |slot| self.swarms[slot].info_hash == *info_hash)
     }
 
-    fn add_swarm(&mut self, info_hash: &InfoHash) -> usize {
+    pub(super) fn add_swarm(&mut self, info_hash: &InfoHash) -> usize {
         let slot = self.swarms.len();
         reserve_for_one_more(&mut self.swarms);
         self.swarms.push(Swarm::new(*info_hash));
@@ -384,6 +423,7 @@ impl Swarms {
         let (keys, swarms) = (&self.keys, &self.swarms);
         let hash_of = |slot: usize| keys.hash_bytes(&swarms[slot].info_hash.0);
         self.index.remove(hash_of(slot), slot, hash_of);
+        self.gone.swarm(self.swarms[slot].info_hash);
         self.swarms.swap_remove(slot);
         let last = self.swarms.len();
         if let Some(moved) = self.swarms.get(slot) {
@@ -412,12 +452,11 @@ impl Swarms {
             }
             return false;
         };
-        let Swarm { ipv4, ipv6, .. } = &mut self.swarms[oldest];
-        let class = match ipv6 {
-            Some(ipv6) if ipv4.is_empty() => ipv6.remove(0, &self.keys).0,
-            _ => ipv4.remove(0, &self.keys).0,
-        };
-        self.totals.subtract(class);
+        if self.swarms[oldest].ipv4.is_empty() {
+            self.remove::<Ipv6Addr>(oldest, 0);
+        } else {
+            self.remove::<Ipv4Addr>(oldest, 0);
+        }
         self.note_size(oldest);
         true
     }

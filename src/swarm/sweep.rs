@@ -1,11 +1,14 @@
 //! The sweep: every swarm and peer is looked at once in a while, a bounded number at a time, to
 //! drop peers that have expired and, after a reload, to put peers into their new groups.
 
+use super::changes::Gone;
 use super::groups::PeerGroups;
+use super::marks::Mark;
 use super::peers::Peers;
 use super::selection::Liveness;
 use super::swarms::{Family, Placed, Rules, Swarms, Totals};
 use super::{HashKeys, Peer};
+use crate::bittorrent::InfoHash;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How far the present pass has got. It goes from the last swarm to the first and in each from
@@ -25,6 +28,12 @@ pub(super) struct Sweep {
 struct PeersLeft {
     ipv4: usize,
     ipv6: usize,
+}
+
+impl Sweep {
+    pub fn is_regrouping(&self) -> bool {
+        self.regrouping
+    }
 }
 
 impl Swarms {
@@ -76,12 +85,15 @@ impl Swarms {
         liveness: Liveness,
     ) -> bool {
         let swarm = &mut self.swarms[slot];
-        let before = swarm.len();
+        let (before, info_hash) = (swarm.len(), swarm.info_hash());
         let left = self.sweep.peers_left.get_or_insert(PeersLeft {
             ipv4: Ipv4Addr::peers(swarm).map_or(0, Peers::len),
             ipv6: Ipv6Addr::peers(swarm).map_or(0, Peers::len),
         });
         let mut sweeper = Sweeper {
+            info_hash,
+            gone: &mut self.gone,
+            changed: false,
             keys: &self.keys,
             rules: &self.rules,
             totals: &mut self.totals,
@@ -96,6 +108,7 @@ impl Swarms {
         if done {
             self.sweep.peers_left = None;
         }
+        swarm.changed |= sweeper.changed;
         if swarm.len() != before {
             self.note_size(slot);
         }
@@ -104,6 +117,10 @@ impl Swarms {
 }
 
 struct Sweeper<'a> {
+    info_hash: InfoHash,
+    gone: &'a mut Gone,
+    /// Something that the database is to be told.
+    changed: bool,
     keys: &'a HashKeys,
     rules: &'a Rules,
     totals: &'a mut Totals,
@@ -135,8 +152,10 @@ impl Sweeper<'_> {
             *budget -= 1;
             *left = position;
             if !self.liveness.is_alive(peers.get(position).last_announce) {
-                let (class, _) = peers.remove(position, self.keys);
+                let (class, peer) = peers.remove(position, self.keys);
                 self.totals.subtract(class);
+                self.gone.peer(self.info_hash, peer.ip, peer.port);
+                self.changed = true;
             }
         }
         true
@@ -158,6 +177,10 @@ impl Sweeper<'_> {
             edition: self.edition,
         };
         let new = self.rules.class((ip, port), placed, class.seeder);
+        if class.group != new.group {
+            peers.get_mut(position).marks.set(Mark::Changed, true);
+            self.changed = true;
+        }
         peers.reclassify(position, new, self.keys);
         self.totals.subtract(class);
         self.totals.add(new);

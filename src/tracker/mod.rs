@@ -4,19 +4,21 @@
 //! is a list of such calls.
 
 mod census;
+mod persistence;
 mod settings;
 
 pub use census::FullScrape;
 pub use settings::Settings;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, InfoHash, PeerList};
-use crate::job::{Job, Outcome, Ticket};
+use crate::job::{Job, Outcome, StoreJob, StoreOutcome, Ticket};
 use crate::swarm::{
     Arrival, Asker, Family, GroupId, GroupNames, HashKeys, Liveness, PeerGroups, Selection, Swarm,
     Swarms, Wanted,
 };
 use crate::time::Now;
 use census::Census;
+use persistence::Persistence;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
@@ -38,6 +40,8 @@ pub struct Tracker {
     census: Census,
     random: fastrand::Rng,
     next_sweep: Now,
+    /// `None` without a database.
+    persistence: Option<Persistence>,
     jobs: Vec<Job>,
     // Memory that is used again with each announce.
     selection: Selection,
@@ -58,8 +62,12 @@ impl Tracker {
     pub fn new(settings: Settings, groups: PeerGroups, seed: u64, now: Now) -> Tracker {
         let mut random = fastrand::Rng::with_seed(seed);
         let keys = HashKeys(random.u64(..), random.u64(..));
+        let mut swarms = Swarms::new(keys, settings.rules.clone());
+        let flush_interval = settings.flush_interval;
+        let persistence = flush_interval.map(|seconds| Persistence::new(seconds, &mut swarms, now));
         Tracker {
-            swarms: Swarms::new(keys, settings.rules.clone()),
+            swarms,
+            persistence,
             settings,
             groups,
             next_groups: None,
@@ -195,7 +203,9 @@ impl Tracker {
         if self.swarms.is_regrouping() || self.census.is_counting() {
             return Now(0);
         }
-        self.next_sweep
+        let persistence = self.persistence.as_ref();
+        let flush = persistence.and_then(Persistence::next_timeout);
+        flush.map_or(self.next_sweep, |flush| flush.min(self.next_sweep))
     }
 
     /// Does a piece of what has to be done from time to time.
@@ -206,10 +216,13 @@ impl Tracker {
                 min_request_interval: self.settings.interval,
             });
         }
+        let liveness = self.liveness(now);
+        if let Some(persistence) = &mut self.persistence {
+            persistence.proceed(&mut self.swarms, &self.groups, liveness, now);
+        }
         if now < self.next_sweep && !self.swarms.is_regrouping() {
             return;
         }
-        let liveness = self.liveness(now);
         self.swarms.sweep(SWEEP_PIECE, &self.groups, liveness);
         self.take_next_groups();
         let expiry = u64::from(self.settings.rules.peer_expiry_interval);
@@ -227,6 +240,38 @@ impl Tracker {
     /// Takes a job back that could not be handed out.
     pub fn return_job(&mut self, job: Job) {
         self.jobs.push(job);
+    }
+
+    /// Takes out a job for the database's worker.
+    pub fn next_store_job(&mut self) -> Option<StoreJob> {
+        self.persistence.as_mut()?.next_job()
+    }
+
+    /// Takes a job back that could not be handed out.
+    pub fn return_store_job(&mut self, job: StoreJob) {
+        if let Some(persistence) = &mut self.persistence {
+            persistence.return_job(job);
+        }
+    }
+
+    /// Takes what the database's worker has done.
+    pub fn handle_store_outcome(&mut self, outcome: StoreOutcome) {
+        if let Some(persistence) = &mut self.persistence {
+            persistence.handle_outcome(outcome);
+        }
+    }
+
+    /// Has the database get all that it has not got yet.
+    pub fn stop(&mut self) {
+        if let Some(persistence) = &mut self.persistence {
+            persistence.stop();
+        }
+    }
+
+    /// Whether the database has everything, after [`Tracker::stop`].
+    pub fn is_stopped(&self) -> bool {
+        let persistence = self.persistence.as_ref();
+        persistence.is_none_or(Persistence::is_stopped)
     }
 
     /// The numbers of the group names, which the next [`PeerGroups`] must keep.

@@ -21,6 +21,9 @@ pub struct Settings {
     pub max_scrape: usize,
     /// Whether a scrape without info hash is answered with everything.
     pub full_scrape: bool,
+    /// How often changes are written to the database; `None` without one. A reload does not
+    /// change it.
+    pub flush_interval: Option<u32>,
     /// Limits of the swarms.
     pub rules: Rules,
 }
@@ -38,6 +41,7 @@ impl Default for Settings {
             outside_peers: 4,
             max_scrape: 100,
             full_scrape: false,
+            flush_interval: None,
             rules: Rules {
                 max_peers: 20_000_000,
                 max_peers_per_address: 64,

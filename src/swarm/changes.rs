@@ -1,0 +1,392 @@
+//! What has changed since the database was last told, and what the database still knows.
+//!
+//! A peer that has changed costs one bit; a peer that is gone is kept in a list until the next
+//! write. The list is bounded: where it overflows (a database that is away for long), the rows of
+//! the database are compared with the memory afterwards, and what nobody knows any more is
+//! removed. The same comparison, with peers put back instead of removed, loads a daemon that has
+//! just started.
+
+use super::groups::PeerGroups;
+use super::marks::{Mark, Marks, Stamp};
+use super::peers::{Class, Peer, Peers};
+use super::selection::Liveness;
+use super::swarms::{Family, Placed, Swarm, Swarms};
+use crate::bittorrent::InfoHash;
+use crate::record::{Changes, Origin, PeerKey, PeerRecord, SwarmRecord};
+use crate::time::Timestamp;
+use std::collections::HashSet;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Peers and swarms that are gone and of which the database has not been told. 26 bytes each: more
+/// than a write takes at once, and little beside the peers.
+const MAX_GONE: usize = 200_000;
+
+/// Who is gone since the last write.
+#[derive(Debug, Default)]
+pub(super) struct Gone {
+    /// There is a database to tell.
+    pub wanted: bool,
+    /// It may know peers that are not known here yet.
+    pub loading: bool,
+    peers: Vec<PeerKey>,
+    swarms: Vec<InfoHash>,
+    /// Some more are gone, nobody knows which.
+    overflowed: bool,
+}
+
+impl Gone {
+    pub fn peer<A: Into<IpAddr>>(&mut self, info_hash: InfoHash, ip: A, port: u16) {
+        if self.has_room() {
+            let ip = ip.into();
+            self.peers.push(PeerKey {
+                info_hash,
+                ip,
+                port,
+            });
+        }
+    }
+
+    pub fn swarm(&mut self, info_hash: InfoHash) {
+        if self.has_room() {
+            self.swarms.push(info_hash);
+        }
+    }
+
+    fn has_room(&mut self) -> bool {
+        let full = self.peers.len() + self.swarms.len() >= MAX_GONE;
+        self.overflowed |= full && self.wanted;
+        self.wanted && !full
+    }
+}
+
+/// Where [`Swarms::collect_changes`] has got to.
+#[derive(Debug)]
+pub struct Collection {
+    swarms_left: usize,
+    /// The last of these, if it has been begun.
+    current: Option<Current>,
+    /// Peers and swarms that the last comparison has not found in the database count as changed.
+    missing_too: bool,
+}
+
+#[derive(Debug)]
+struct Current {
+    info_hash: InfoHash,
+    /// It had changed when it was begun. What changes from then on is for the next collection.
+    changed: bool,
+    /// Peers that are still to be looked at.
+    ipv4_left: usize,
+    ipv6_left: usize,
+}
+
+impl Swarms {
+    /// Begins to remember what changes, for a database that will first be loaded.
+    pub fn track_changes(&mut self) {
+        self.gone.wanted = true;
+        self.gone.loading = true;
+    }
+
+    /// All that the database knew has been handed to [`Swarms::compare_peers`].
+    pub fn end_loading(&mut self) {
+        self.gone.loading = false;
+    }
+
+    /// Whether more peers have gone than could be remembered, since the last comparison began.
+    pub fn forgot_changes(&self) -> bool {
+        self.gone.overflowed
+    }
+
+    /// Begins to look for what has changed. With `missing_too`, all that the last comparison has
+    /// not found in the database has.
+    pub fn begin_collection(&self, missing_too: bool) -> Collection {
+        Collection {
+            swarms_left: self.swarms.len(),
+            current: None,
+            missing_too,
+        }
+    }
+
+    /// Moves what has changed into `changes`, after looking at about `budget` swarms and peers or
+    /// finding `limit` of them. Returns true when all have been looked at.
+    pub fn collect_changes(
+        &mut self,
+        collection: &mut Collection,
+        (budget, limit): (usize, usize),
+        groups: &PeerGroups,
+        changes: &mut Changes,
+    ) -> bool {
+        // Whoever goes after something was collected belongs to the next transaction: this one
+        // removes first and writes then, and would bring what it has collected back to life.
+        if changes.peers.is_empty() && changes.swarms.is_empty() {
+            changes.gone_peers.append(&mut self.gone.peers);
+            changes.gone_swarms.append(&mut self.gone.swarms);
+        }
+        let mut budget = budget;
+        collection.swarms_left = collection.swarms_left.min(self.swarms.len());
+        while let Some(slot) = collection.swarms_left.checked_sub(1) {
+            if budget == 0 || changes.peers.len() + changes.swarms.len() >= limit {
+                return false;
+            }
+            budget -= 1;
+            if !self.collect_from(slot, collection, &mut budget, groups, changes) {
+                return false;
+            }
+            collection.current = None;
+            collection.swarms_left = slot;
+        }
+        true
+    }
+
+    /// Returns true when the swarm is done with.
+    fn collect_from(
+        &mut self,
+        slot: usize,
+        collection: &mut Collection,
+        budget: &mut usize,
+        groups: &PeerGroups,
+        changes: &mut Changes,
+    ) -> bool {
+        let swarm = &mut self.swarms[slot];
+        let info_hash = swarm.info_hash();
+        let begun = collection.current.take();
+        let begun = begun.filter(|current| current.info_hash == info_hash);
+        let is_split = begun.is_some();
+        let mut current = begun.unwrap_or_else(|| Current {
+            info_hash,
+            changed: std::mem::take(&mut swarm.changed),
+            ipv4_left: usize::MAX,
+            ipv6_left: usize::MAX,
+        });
+        let missing = collection.missing_too && swarm.compared != self.compared;
+        if !current.changed && !collection.missing_too {
+            return true;
+        }
+        let mut search = Search {
+            info_hash,
+            missing_unless: collection.missing_too.then_some(self.compared),
+            groups,
+            found: &mut changes.peers,
+        };
+        let mut done = search.run(Ipv4Addr::peers_mut(swarm), &mut current.ipv4_left, budget);
+        if done && Ipv6Addr::peers(swarm).is_some() {
+            done = search.run(Ipv6Addr::peers_mut(swarm), &mut current.ipv6_left, budget);
+        }
+        if !done {
+            collection.current = Some(current);
+            return false;
+        }
+        if current.changed || missing {
+            changes.swarms.push(record(swarm, changes.now));
+        }
+        swarm.compared = self.compared;
+        // Between two pieces, peers that are put into new groups may have moved past us.
+        swarm.changed |= is_split && self.sweep.is_regrouping();
+        true
+    }
+
+    /// Begins a comparison of all rows of the database with the memory.
+    pub fn begin_comparison(&mut self) {
+        self.compared = !self.compared;
+        self.gone.overflowed = false;
+    }
+
+    /// Compares rows of peers. What is different is marked as changed, and what is not known is
+    /// gone; or with `restore`, while a daemon that has just started loads, put back if it is
+    /// alive and has not said good-bye meanwhile.
+    pub fn compare_peers(
+        &mut self,
+        records: impl Iterator<Item = PeerRecord>,
+        restore: bool,
+        groups: &PeerGroups,
+        liveness: Liveness,
+    ) {
+        let key = |peer: &PeerKey| (peer.info_hash, peer.ip, peer.port);
+        let gone: HashSet<_> = self.gone.peers.iter().map(key).collect();
+        for record in records {
+            let may_return = restore && !gone.contains(&key(&record.key));
+            let known = match record.key.ip {
+                IpAddr::V4(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
+                IpAddr::V6(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
+            };
+            if !known {
+                let PeerKey {
+                    info_hash,
+                    ip,
+                    port,
+                } = record.key;
+                self.gone.peer(info_hash, ip, port);
+            }
+        }
+    }
+
+    /// Returns whether the peer is known, by now.
+    fn compare_peer<A: Family>(
+        &mut self,
+        record: &PeerRecord,
+        ip: A,
+        may_return: bool,
+        groups: &PeerGroups,
+        liveness: Liveness,
+    ) -> bool {
+        let PeerKey {
+            info_hash, port, ..
+        } = record.key;
+        let slot = self.slot(&info_hash);
+        let peers = slot.map(|slot| A::peers_mut(&mut self.swarms[slot]));
+        let found = peers.and_then(|peers| Some((peers.find(ip, port, &self.keys)?, peers)));
+        if let (Some((position, peers)), Some(slot)) = (found, slot) {
+            let class = peers.class(position);
+            let peer = peers.get_mut(position);
+            peer.marks.set(Mark::Compared, self.compared);
+            if is_different(record, peer, class, groups, liveness.expiry) {
+                peer.marks.set(Mark::Changed, true);
+                self.swarms[slot].changed = true;
+            }
+            return true;
+        }
+        let has_room = self.totals.peers() < self.rules.max_peers;
+        if !(may_return && has_room && liveness.is_alive(record.last_announce)) {
+            return false;
+        }
+        let slot = slot.unwrap_or_else(|| self.add_swarm(&info_hash));
+        let placed = Placed {
+            group: groups.find(ip.into()),
+            edition: self.edition,
+        };
+        let class = self.rules.class((ip, port), placed, record.seeder);
+        let last_announce = record.last_announce.min(liveness.now);
+        let moved = *groups.name(placed.group) != record.group;
+        let mut marks = Marks::default();
+        marks.set(Mark::Completed, record.completed);
+        marks.set(Mark::Forwarded, record.origin == Origin::Forwarded);
+        marks.set(Mark::Compared, self.compared);
+        marks.set(Mark::Changed, moved);
+        let peer = Peer {
+            ip,
+            port,
+            id: record.peer_id,
+            marks,
+            stamp: Stamp::at(last_announce),
+            last_announce,
+        };
+        A::peers_mut(&mut self.swarms[slot]).insert(class, peer, &self.keys);
+        self.totals.add(class);
+        self.swarms[slot].changed |= moved;
+        self.note_size(slot);
+        true
+    }
+
+    /// Compares rows of swarms, after those of all peers. With `restore`, the downloads finished
+    /// before the daemon was started are added to those since.
+    pub fn compare_swarms(&mut self, records: impl Iterator<Item = SwarmRecord>, restore: bool) {
+        for record in records {
+            let Some(slot) = self.slot(&record.info_hash) else {
+                self.gone.swarm(record.info_hash);
+                continue;
+            };
+            let swarm = &mut self.swarms[slot];
+            if restore {
+                swarm.completions = swarm.completions.saturating_add(record.completions);
+            }
+            let counts = swarm.counts();
+            let same = counts.seeders == record.seeders
+                && counts.leechers == record.leechers
+                && counts.completions == record.completions;
+            swarm.changed |= !same;
+            swarm.compared = self.compared;
+        }
+    }
+}
+
+fn record(swarm: &Swarm, last_seen: Timestamp) -> SwarmRecord {
+    let counts = swarm.counts();
+    SwarmRecord {
+        info_hash: swarm.info_hash(),
+        seeders: counts.seeders,
+        leechers: counts.leechers,
+        completions: counts.completions,
+        last_seen,
+    }
+}
+
+/// Seconds that the database's `last_announce` of an otherwise unchanged peer may lag behind.
+/// A peer that is put back after a restart then lives at least three quarters of its time.
+pub(super) fn laziness(expiry: u32) -> u32 {
+    expiry / 4
+}
+
+fn is_different<A>(
+    record: &PeerRecord,
+    peer: &Peer<A>,
+    class: Class,
+    groups: &PeerGroups,
+    expiry: u32,
+) -> bool {
+    record.peer_id != peer.id
+        || record.seeder != class.seeder
+        || record.completed != peer.marks.has(Mark::Completed)
+        || record.group != *groups.name(class.group)
+        || peer.last_announce.since(record.last_announce) > laziness(expiry)
+}
+
+/// Looks for changed peers in one swarm.
+struct Search<'a> {
+    info_hash: InfoHash,
+    /// Peers whose mark of comparison is another one are missing in the database.
+    missing_unless: Option<bool>,
+    groups: &'a PeerGroups,
+    found: &'a mut Vec<PeerRecord>,
+}
+
+impl Search<'_> {
+    /// Returns true when no peers are left.
+    fn run<A: Family>(
+        &mut self,
+        peers: &mut Peers<A>,
+        left: &mut usize,
+        budget: &mut usize,
+    ) -> bool {
+        *left = peers.len().min(*left);
+        while let Some(position) = left.checked_sub(1) {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            *left = position;
+            let peer = peers.get_mut(position);
+            let missing = self
+                .missing_unless
+                .is_some_and(|compared| peer.marks.has(Mark::Compared) != compared);
+            if missing || peer.marks.has(Mark::Changed) {
+                peer.marks.set(Mark::Changed, false);
+                let compared = self
+                    .missing_unless
+                    .unwrap_or(peer.marks.has(Mark::Compared));
+                peer.marks.set(Mark::Compared, compared);
+                let class = peers.class(position);
+                self.found.push(self.record(peers.get(position), class));
+            }
+        }
+        true
+    }
+
+    fn record<A: Family>(&self, peer: &Peer<A>, class: Class) -> PeerRecord {
+        PeerRecord {
+            key: PeerKey {
+                info_hash: self.info_hash,
+                ip: peer.ip.into(),
+                port: peer.port,
+            },
+            peer_id: peer.id,
+            seeder: class.seeder,
+            completed: peer.marks.has(Mark::Completed),
+            group: self.groups.name(class.group).clone(),
+            origin: if peer.marks.has(Mark::Forwarded) {
+                Origin::Forwarded
+            } else {
+                Origin::Announced
+            },
+            last_announce: peer.last_announce,
+        }
+    }
+}

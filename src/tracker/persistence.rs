@@ -1,0 +1,261 @@
+//! When the database is read and written. Nobody waits for it: one job at a time is out, and
+//! until its outcome is there, what changes is only marked.
+//!
+//! ```text
+//! start → compare (restoring) → collect → rest → collect → rest → …
+//!                                   ↖ compare ↙   after an outage, or when marks were lost
+//! ```
+//!
+//! Nothing is written before the first comparison is through: what the database knows of a swarm,
+//! its finished downloads above all, is not to be overwritten by a daemon that has not read it.
+
+use crate::bittorrent::InfoHash;
+use crate::job::{StoreJob, StoreOutcome};
+use crate::record::{Changes, PeerKey, PeerRecord, SwarmRecord};
+use crate::swarm::{Collection, Liveness, PeerGroups, Swarms};
+use crate::time::Now;
+use log::info;
+use std::vec::IntoIter;
+
+/// Rows that are taken in at once; each may have to be fetched from memory and found a group for.
+const TAKEN_AT_ONCE: usize = 1_000;
+/// Swarms and peers that are looked at in one go for changes; most are passed over.
+const LOOKED_AT: usize = 8_000;
+/// Rows of one write, a few more at times.
+const WRITTEN_AT_ONCE: usize = 5_000;
+/// Rows after which the log tells how far a long load has got.
+const PROGRESS: usize = 500_000;
+
+#[derive(Debug)]
+pub(super) struct Persistence {
+    /// Milliseconds between the beginnings of two writes.
+    flush_interval: u64,
+    state: State,
+    /// What the worker is to do; taken out by [`Persistence::next_job`].
+    job: Option<StoreJob>,
+    /// The worker is at it.
+    waiting: bool,
+    /// The rows that are being read are put back into memory.
+    restoring: bool,
+    /// Rows of peers read in this comparison.
+    rows: usize,
+    comparison_wanted: bool,
+    /// A comparison is going on, or has just ended.
+    comparing: bool,
+    next_flush: Now,
+    batch: Changes,
+    stopping: Stopping,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Rows of peers behind this one are to be read.
+    ReadPeers(Option<PeerKey>),
+    TakePeers(IntoIter<PeerRecord>, PeerKey),
+    ReadSwarms(Option<InfoHash>),
+    TakeSwarms(IntoIter<SwarmRecord>, InfoHash),
+    Collect(Collection),
+    Rest,
+}
+
+/// How far the daemon's end has got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stopping {
+    No,
+    /// One more collection must begin and end.
+    Wanted,
+    /// It has begun.
+    Last,
+    Done,
+}
+
+impl Persistence {
+    /// Begins with a comparison that restores.
+    pub fn new(flush_interval: u32, swarms: &mut Swarms, now: Now) -> Persistence {
+        swarms.track_changes();
+        swarms.begin_comparison();
+        Persistence {
+            flush_interval: u64::from(flush_interval) * 1000,
+            state: State::ReadPeers(None),
+            job: None,
+            waiting: false,
+            restoring: true,
+            rows: 0,
+            comparison_wanted: false,
+            comparing: true,
+            next_flush: now,
+            batch: no_changes(now),
+            stopping: Stopping::No,
+        }
+    }
+
+    /// Takes out the next job for the worker.
+    pub fn next_job(&mut self) -> Option<StoreJob> {
+        self.job.take()
+    }
+
+    /// Takes a job back that could not be handed out.
+    pub fn return_job(&mut self, job: StoreJob) {
+        self.job = Some(job);
+    }
+
+    /// When [`Persistence::proceed`] wants to be called.
+    pub fn next_timeout(&self) -> Option<Now> {
+        match &self.state {
+            _ if self.waiting => None,
+            State::Rest if self.stopping == Stopping::Done => None,
+            State::Rest if self.stopping == Stopping::No => Some(self.next_flush),
+            _ => Some(Now(0)),
+        }
+    }
+
+    /// Takes what the worker has done.
+    pub fn handle_outcome(&mut self, outcome: StoreOutcome) {
+        match outcome {
+            StoreOutcome::Peers(rows) => {
+                self.waiting = false;
+                self.rows += rows.len();
+                if self.restoring && self.rows % PROGRESS < rows.len() && self.rows >= PROGRESS {
+                    info!("loading from the database: {} peers so far", self.rows);
+                }
+                self.state = match rows.last().map(|row| row.key) {
+                    Some(last) => State::TakePeers(rows.into_iter(), last),
+                    None => State::ReadSwarms(None),
+                };
+            }
+            StoreOutcome::Swarms(rows) => {
+                self.waiting = false;
+                self.state = match rows.last().map(|row| row.info_hash) {
+                    Some(last) => State::TakeSwarms(rows.into_iter(), last),
+                    None => {
+                        self.next_flush = Now(0);
+                        State::Rest
+                    }
+                };
+            }
+            StoreOutcome::Written { .. } => self.waiting = false,
+            StoreOutcome::DatabaseDown(_) => {}
+            // What it had before may be lost: an older backup, another server, empty tables.
+            StoreOutcome::DatabaseUp => self.comparison_wanted = !self.restoring,
+        }
+    }
+
+    /// Does a piece of what is to be done.
+    pub fn proceed(
+        &mut self,
+        swarms: &mut Swarms,
+        groups: &PeerGroups,
+        liveness: Liveness,
+        now: Now,
+    ) {
+        if self.waiting {
+            return;
+        }
+        let state = std::mem::replace(&mut self.state, State::Rest);
+        self.state = match state {
+            State::ReadPeers(after) => {
+                let now = now.timestamp();
+                self.order(StoreJob::ReadPeers { now, after });
+                State::ReadPeers(after)
+            }
+            State::TakePeers(mut rows, last) => {
+                let piece = rows.by_ref().take(TAKEN_AT_ONCE);
+                swarms.compare_peers(piece, self.restoring, groups, liveness);
+                if rows.len() == 0 {
+                    State::ReadPeers(Some(last))
+                } else {
+                    State::TakePeers(rows, last)
+                }
+            }
+            State::ReadSwarms(after) => {
+                let now = now.timestamp();
+                self.order(StoreJob::ReadSwarms { now, after });
+                State::ReadSwarms(after)
+            }
+            State::TakeSwarms(mut rows, last) => {
+                let piece = rows.by_ref().take(TAKEN_AT_ONCE);
+                swarms.compare_swarms(piece, self.restoring);
+                if rows.len() == 0 {
+                    State::ReadSwarms(Some(last))
+                } else {
+                    State::TakeSwarms(rows, last)
+                }
+            }
+            State::Collect(collection) => self.collect(collection, swarms, groups, now),
+            State::Rest if now < self.next_flush && self.stopping == Stopping::No => State::Rest,
+            State::Rest => self.end_rest(swarms, now),
+        };
+    }
+
+    fn order(&mut self, job: StoreJob) {
+        self.job = Some(job);
+        self.waiting = true;
+    }
+
+    fn collect(
+        &mut self,
+        mut collection: Collection,
+        swarms: &mut Swarms,
+        groups: &PeerGroups,
+        now: Now,
+    ) -> State {
+        let limits = (LOOKED_AT, WRITTEN_AT_ONCE);
+        self.batch.now = now.timestamp();
+        let done = swarms.collect_changes(&mut collection, limits, groups, &mut self.batch);
+        let rows = self.batch.peers.len() + self.batch.swarms.len();
+        if (done && !self.batch.is_empty()) || rows >= WRITTEN_AT_ONCE {
+            let batch = std::mem::replace(&mut self.batch, no_changes(now));
+            self.order(StoreJob::Write(batch));
+        }
+        if !done {
+            return State::Collect(collection);
+        }
+        if self.stopping == Stopping::Last {
+            self.stopping = Stopping::Done;
+        }
+        State::Rest
+    }
+
+    /// Begins what is due: a comparison, or a collection.
+    fn end_rest(&mut self, swarms: &mut Swarms, now: Now) -> State {
+        let compared = std::mem::take(&mut self.comparing);
+        if std::mem::take(&mut self.restoring) {
+            swarms.end_loading();
+            let (peers, count) = (swarms.totals().peers(), swarms.len());
+            info!("the database is loaded: {peers} peers in {count} swarms");
+        }
+        let must_compare = self.comparison_wanted || swarms.forgot_changes();
+        if must_compare && !compared && self.stopping == Stopping::No {
+            self.comparison_wanted = false;
+            self.comparing = true;
+            self.rows = 0;
+            swarms.begin_comparison();
+            return State::ReadPeers(None);
+        }
+        self.next_flush = now.plus(self.flush_interval);
+        if self.stopping == Stopping::Wanted {
+            self.stopping = Stopping::Last;
+        }
+        State::Collect(swarms.begin_collection(compared))
+    }
+
+    /// Has all that has changed written as soon as possible.
+    pub fn stop(&mut self) {
+        self.stopping = Stopping::Wanted;
+    }
+
+    /// Whether the database has all that had changed before [`Persistence::stop`].
+    pub fn is_stopped(&self) -> bool {
+        self.stopping == Stopping::Done && !self.waiting
+    }
+}
+
+fn no_changes(now: Now) -> Changes {
+    Changes {
+        now: now.timestamp(),
+        gone_swarms: Vec::new(),
+        gone_peers: Vec::new(),
+        swarms: Vec::new(),
+        peers: Vec::new(),
+    }
+}
