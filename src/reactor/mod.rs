@@ -11,7 +11,7 @@ mod slots;
 
 pub use listener::Listener;
 
-use crate::channel::Work;
+use crate::channel::{Office, Work};
 use crate::job::Ticket;
 use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
@@ -35,6 +35,8 @@ const ACCEPTED_PER_TURN: usize = 128;
 const ACCEPT_PAUSE: u64 = 200;
 /// How long requests in hand may take when the daemon stops, in milliseconds.
 const DRAINING: u64 = 5_000;
+/// How long the database may take after that for what it has not got yet, in milliseconds.
+const FLUSHING: u64 = 10_000;
 /// How long a client that was refused may go on sending before the connection is cut: closing
 /// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
 const LINGERING: u64 = 2_000;
@@ -106,6 +108,8 @@ pub struct Reactor<R> {
     /// No file descriptors were left; accepting goes on at this time.
     accept_paused_until: Option<Now>,
     stopping_since: Option<Now>,
+    /// The last connection is closed.
+    drained_since: Option<Now>,
     buffers: Buffers,
 }
 
@@ -174,6 +178,7 @@ impl<R: Reload> Reactor<R> {
             busy: Vec::new(),
             accept_paused_until: None,
             stopping_since: None,
+            drained_since: None,
             buffers: Buffers {
                 received: vec![0; RECEIVED_AT_ONCE].into_boxed_slice(),
                 answers: Vec::new(),
@@ -182,7 +187,7 @@ impl<R: Reload> Reactor<R> {
         })
     }
 
-    /// Runs until a signal says stop and all that is in hand is answered.
+    /// Runs until a signal says stop, all that is in hand is answered, and the database has all.
     pub fn run(&mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         while !self.is_done() {
@@ -219,6 +224,7 @@ impl<R: Reload> Reactor<R> {
         self.tracker_timeout();
         self.hand_out_jobs();
         self.begin_reload();
+        self.drain();
         self.accept();
         Ok(())
     }
@@ -287,7 +293,10 @@ impl<R: Reload> Reactor<R> {
     }
 
     fn take_outcomes(&mut self) {
-        while let Some(outcome) = self.work.next_outcome() {
+        while let Some(outcome) = self.work.store.as_ref().and_then(Office::next_outcome) {
+            self.tracker.handle_store_outcome(outcome);
+        }
+        while let Some(outcome) = self.work.pool.next_outcome() {
             let delivery = self.tracker.handle_outcome(outcome, self.now);
             for ticket in delivery.tickets {
                 let token = Token(ticket.0 as usize);
@@ -336,9 +345,15 @@ impl<R: Reload> Reactor<R> {
 
     fn hand_out_jobs(&mut self) {
         while let Some(job) = self.tracker.next_job() {
-            if let Err(job) = self.work.hand_out(job) {
+            if let Err(job) = self.work.pool.hand_out(job) {
                 self.tracker.return_job(job);
                 break;
+            }
+        }
+        if let Some(job) = self.tracker.next_store_job() {
+            let store = self.work.store.as_ref();
+            if let Some(Err(job)) = store.map(|store| store.hand_out(job)) {
+                self.tracker.return_store_job(job);
             }
         }
     }
@@ -423,13 +438,40 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
+    /// When the daemon ends, whether all is done or not.
     fn stop_deadline(&self) -> Option<Now> {
-        self.stopping_since.map(|since| since.plus(DRAINING))
+        let since = self.stopping_since?;
+        Some(match self.drained_since {
+            None => since.plus(DRAINING),
+            Some(since) => since.plus(FLUSHING),
+        })
+    }
+
+    /// Once all that was in hand is answered, the database gets the rest.
+    fn drain(&mut self) {
+        let stopping = self.stopping_since.is_some() && self.drained_since.is_none();
+        if stopping && (self.is_late() || self.connections.is_empty()) {
+            for token in self.connections.tokens() {
+                self.close(token);
+            }
+            self.drained_since = Some(self.now);
+            self.tracker.stop();
+        }
+    }
+
+    fn is_late(&self) -> bool {
+        let deadline = self.stop_deadline();
+        deadline.is_some_and(|deadline| deadline <= self.now)
     }
 
     fn is_done(&self) -> bool {
-        let expired = |deadline: Now| self.connections.is_empty() || deadline <= self.now;
-        self.stop_deadline().is_some_and(expired)
+        if self.drained_since.is_none() || self.tracker.is_stopped() {
+            return self.drained_since.is_some();
+        }
+        if self.is_late() {
+            warn!("the database did not get all changes in time; they are lost");
+        }
+        self.is_late()
     }
 }
 

@@ -2,7 +2,7 @@
 
 mod reload;
 
-use crate::channel;
+use crate::channel::{self, Work};
 use crate::config::{self, Config, DatabaseUrl};
 use crate::logging::{self, CRITICAL};
 use crate::process::{Identity, PidFile, raise_file_limit};
@@ -77,7 +77,7 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let waker = reactor::waker(&poll).map_err(failed("make a waker"))?;
     let waker = Arc::new(waker);
     let workers = &config.settings.workers;
-    let (work, desk) = channel::new(workers.max_pending as usize, waker.clone());
+    let (pool, desk) = channel::new(workers.max_pending as usize, waker.clone());
     let threads = worker::start(workers.threads as usize, &desk);
     let threads = threads.map_err(failed("start a worker thread"))?;
     drop(desk);
@@ -87,7 +87,7 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let mut reactor = Reactor::new(Parts {
         poll,
         listeners,
-        work,
+        work: Work { pool, store: None },
         settings: reactor_settings,
         tracker: tracker_settings(&config),
         groups: peer_groups(&config, &GroupNames::new()),

@@ -8,7 +8,7 @@ use std::io;
 use std::thread::{Builder, JoinHandle};
 
 /// Starts `count` workers; they end when the loop's side of the channel is dropped.
-pub fn start(count: usize, desk: &Desk) -> io::Result<Vec<JoinHandle<()>>> {
+pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<Vec<JoinHandle<()>>> {
     let start_one = |number| {
         let desk = desk.clone();
         let name = format!("worker {number}");
@@ -17,7 +17,7 @@ pub fn start(count: usize, desk: &Desk) -> io::Result<Vec<JoinHandle<()>>> {
     (1..=count).map(start_one).collect()
 }
 
-fn work(desk: &Desk) {
+fn work(desk: &Desk<Job, Outcome>) {
     while let Some(job) = desk.next_job() {
         desk.bring(carry_out(job));
     }
