@@ -1,3 +1,7 @@
 //! The `btrt` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    btrt::cli::main(std::env::args_os().skip(1))
+}

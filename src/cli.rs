@@ -1,0 +1,147 @@
+//! The command line: arguments to calls, errors to exit codes.
+
+use crate::{VERSION, config, startup};
+use lexopt::prelude::*;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+const DEFAULT_CONFIG: &str = "/etc/btrt/btrt.conf";
+
+const HELP: &str = "\
+btrt - a BitTorrent tracker that hands out peers of the own network first
+
+Usage: btrt [-c FILE] COMMAND
+
+Commands:
+  run        run in the foreground until SIGTERM or SIGINT
+  check      say whether the configuration is right, and what is in it
+  version    print the version
+  help       print this text
+
+Options:
+  -c, --config FILE   the configuration (default: /etc/btrt/btrt.conf)
+  -V, --version       the same as the command version
+  -h, --help          the same as the command help
+
+Signals to a running btrt:
+  SIGTERM, SIGINT     answer what is in hand, and stop
+  SIGHUP              read the configuration and the CIDR files again
+";
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+enum Command {
+    Help,
+    Version,
+    Run,
+    Check,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Arguments {
+    command: Command,
+    config: PathBuf,
+}
+
+/// Does what the arguments (without the program's name) say.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let arguments = match parse(arguments) {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            eprintln!("btrt: {error}\nTry `btrt help`.");
+            return ExitCode::from(2);
+        }
+    };
+    match arguments.command {
+        Command::Help => print!("{HELP}"),
+        Command::Version => println!("btrt {VERSION}"),
+        Command::Run => {
+            if let Err(error) = startup::run(&arguments.config) {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        }
+        Command::Check => match config::load(&arguments.config) {
+            Ok(config) => {
+                config.warnings.iter().for_each(|one| eprintln!("{one}"));
+                print!("configuration ok\n{}", config::summary(&config));
+            }
+            Err(faults) => {
+                eprintln!("{faults}");
+                return ExitCode::FAILURE;
+            }
+        },
+    }
+    ExitCode::SUCCESS
+}
+
+fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
+    let mut parser = lexopt::Parser::from_args(arguments);
+    let mut command = None;
+    let mut config = PathBuf::from(DEFAULT_CONFIG);
+    while let Some(argument) = parser.next()? {
+        let named = match argument {
+            Short('c') | Long("config") => {
+                config = parser.value()?.into();
+                continue;
+            }
+            Short('h') | Long("help") => Command::Help,
+            Short('V') | Long("version") => Command::Version,
+            Value(name) if command.is_none() => match name.to_str() {
+                Some("help") => Command::Help,
+                Some("version") => Command::Version,
+                Some("run") => Command::Run,
+                Some("check") => Command::Check,
+                _ => return Err(format!("unknown command {name:?}").into()),
+            },
+            other => return Err(other.unexpected()),
+        };
+        // Whoever asks for help or the version along with something else gets just that.
+        let asks = matches!(named, Command::Help | Command::Version);
+        if command.is_none() || asks {
+            command = Some(named);
+        }
+    }
+    Ok(Arguments {
+        command: command.unwrap_or(Command::Help),
+        config,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(line: &str) -> Result<(Command, String), String> {
+        let arguments = parse(line.split_whitespace().map(OsString::from));
+        let arguments = arguments.map_err(|error| error.to_string())?;
+        Ok((arguments.command, arguments.config.display().to_string()))
+    }
+
+    #[test]
+    fn options_stand_before_or_behind_the_command() {
+        let default = DEFAULT_CONFIG.to_owned();
+        assert_eq!(read(""), Ok((Command::Help, default.clone())));
+        assert_eq!(read("run"), Ok((Command::Run, default.clone())));
+        assert_eq!(read("run -c x"), Ok((Command::Run, "x".to_owned())));
+        assert_eq!(
+            read("--config=x check"),
+            Ok((Command::Check, "x".to_owned()))
+        );
+        assert_eq!(read("run --help"), Ok((Command::Help, default)));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_named() {
+        for (line, named) in [
+            ("walk", "walk"),
+            ("run check", "check"),
+            ("--colour", "--colour"),
+            ("run -c", "-c"),
+        ] {
+            let error = read(line).unwrap_err();
+            assert!(error.contains(named), "{error}");
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! The process as the system sees it: limits, identity, pid file.
+
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{self, Gid, Group, Uid, User};
+use std::ffi::CString;
+use std::fs;
+use std::io;
+use std::os::unix::fs::chown;
+use std::path::{Path, PathBuf};
+
+/// Raises the limit on open files to what the hard limit allows, and returns it.
+pub fn raise_file_limit() -> io::Result<u64> {
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE)?;
+    if soft < hard {
+        setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
+    }
+    Ok(hard)
+}
+
+/// An identity to take on once the sockets are bound.
+#[derive(Debug)]
+pub struct Identity {
+    name: String,
+    uid: Uid,
+    gid: Gid,
+}
+
+impl Identity {
+    /// Looks up the user and group of the configuration; without a group it is the user's own.
+    /// `None` if no user is named or the process could not take it on, as it is not root's.
+    pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Identity>, String> {
+        if !Uid::effective().is_root() {
+            return Ok(None);
+        }
+        let unreadable = |error| format!("the user database cannot be read: {error}");
+        let group = match group {
+            None => None,
+            Some(name) => {
+                let found = Group::from_name(name).map_err(unreadable)?;
+                Some(found.ok_or(format!(
+                    "server.group: there is no group {name:?}; create it or name another"
+                ))?)
+            }
+        };
+        let user = match user {
+            None => None,
+            Some(name) => {
+                let found = User::from_name(name).map_err(unreadable)?;
+                Some(found.ok_or(format!(
+                    "server.user: there is no user {name:?}; create it or name another"
+                ))?)
+            }
+        };
+        let gid = group.map(|group| group.gid);
+        Ok(match (user, gid) {
+            (None, None) => None,
+            (None, Some(gid)) => Some(Identity {
+                name: "root".to_owned(),
+                uid: Uid::effective(),
+                gid,
+            }),
+            (Some(user), gid) => Some(Identity {
+                name: user.name,
+                uid: user.uid,
+                gid: gid.unwrap_or(user.gid),
+            }),
+        })
+    }
+
+    /// Becomes that user and group for good. Every thread that is started later has it, too.
+    pub fn take_on(&self) -> Result<(), String> {
+        let failed = |error| format!("cannot become the user {}: {error}", self.name);
+        let name = CString::new(self.name.as_str()).map_err(|error| error.to_string())?;
+        unistd::initgroups(&name, self.gid).map_err(failed)?;
+        unistd::setgid(self.gid).map_err(failed)?;
+        unistd::setuid(self.uid).map_err(failed)
+    }
+
+    /// Makes a file or folder its own, so that it can be written later on.
+    pub fn own(&self, path: &Path) -> io::Result<()> {
+        chown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw()))
+    }
+}
+
+/// The file that tells an init script which process this is; it goes with the daemon.
+#[derive(Debug)]
+pub struct PidFile(PathBuf);
+
+impl PidFile {
+    /// Writes it. One that an earlier daemon has left behind is no obstacle.
+    pub fn write(path: &Path) -> Result<PidFile, String> {
+        fs::write(path, format!("{}\n", std::process::id())).map_err(|error| {
+            format!(
+                "server.pid_file: {} cannot be written: {error}",
+                path.display()
+            )
+        })?;
+        Ok(PidFile(path.to_owned()))
+    }
+}
+
+impl Drop for PidFile {
+    fn drop(&mut self) {
+        // Without root's rights it may have to stay; init scripts live with that.
+        let _ = fs::remove_file(&self.0);
+    }
+}

@@ -1,0 +1,161 @@
+//! The query of a request: parameters, percent-decoding (RFC 3986, section 2.1) and numbers, as
+//! trackers have always read them. That is not what web forms do: a plus sign stays one, since
+//! info hashes are bytes and not text.
+
+use memchr::memchr;
+
+/// The parameters of a query as pairs of name and value, both still escaped. They are separated
+/// by `&`, and by `?` as well: many clients append `?info_hash=…` to an announce URL that has a
+/// query already. A parameter without `=` has an empty value; empty ones are passed over.
+pub fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let pieces = query.split(|&byte| byte == b'&' || byte == b'?');
+    pieces
+        .filter(|piece| !piece.is_empty())
+        .map(|piece| match memchr(b'=', piece) {
+            Some(at) => (&piece[..at], &piece[at + 1..]),
+            None => (piece, &b""[..]),
+        })
+}
+
+/// Decodes a value of 20 bytes. The error is how many it has instead.
+pub fn decode_20(value: &[u8]) -> Result<[u8; 20], usize> {
+    let mut bytes = [0; 20];
+    let mut length = 0;
+    for byte in decode(value) {
+        if let Some(place) = bytes.get_mut(length) {
+            *place = byte;
+        }
+        length += 1;
+    }
+    if length == bytes.len() {
+        Ok(bytes)
+    } else {
+        Err(length)
+    }
+}
+
+/// The bytes of a value. A `%` that two hexadecimal digits do not follow stands for itself.
+pub fn decode(value: &[u8]) -> impl Iterator<Item = u8> {
+    let mut rest = value;
+    std::iter::from_fn(move || {
+        let (&first, after) = rest.split_first()?;
+        if let (b'%', [high, low, after @ ..]) = (first, after)
+            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
+        {
+            rest = after;
+            return Some(high << 4 | low);
+        }
+        rest = after;
+        Some(first)
+    })
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        b'A'..=b'F' => Some(byte - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// A decimal number, cut to the range of the type; `None` if it is none.
+pub fn number(value: &[u8]) -> Option<i64> {
+    let (negative, digits) = match value {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    if digits.is_empty() {
+        return None;
+    }
+    let mut number: i64 = 0;
+    for digit in digits {
+        if !digit.is_ascii_digit() {
+            return None;
+        }
+        number = number
+            .saturating_mul(10)
+            .saturating_add(i64::from(digit - b'0'));
+    }
+    Some(if negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pairs(query: &str) -> Vec<(String, String)> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        parameters(query.as_bytes())
+            .map(|(name, value)| (text(name), text(value)))
+            .collect()
+    }
+
+    #[test]
+    fn parameters_are_told_apart_however_they_are_joined() {
+        let expected = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+            pairs.iter().map(|&(n, v)| (n.into(), v.into())).collect()
+        };
+        assert_eq!(pairs("a=1&b=2"), expected(&[("a", "1"), ("b", "2")]));
+        assert_eq!(pairs("p=x?a=1"), expected(&[("p", "x"), ("a", "1")]));
+        assert_eq!(pairs("&&a&b=1=2&"), expected(&[("a", ""), ("b", "1=2")]));
+        assert_eq!(pairs(""), []);
+    }
+
+    #[test]
+    fn escapes_of_any_case_are_decoded_and_broken_ones_stand_for_themselves() {
+        let decoded = |value: &str| decode(value.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(decoded("%fC%Ee~+"), b"\xfc\xee~+");
+        assert_eq!(decoded("%"), b"%");
+        assert_eq!(decoded("%4"), b"%4");
+        assert_eq!(decoded("%zz%41"), b"%zzA");
+        assert_eq!(decoded("%%41"), b"%A");
+    }
+
+    #[test]
+    fn values_of_another_length_say_which() {
+        assert_eq!(
+            decode_20(b"-qB4520-iE)gk1*Dn16("),
+            Ok(*b"-qB4520-iE)gk1*Dn16(")
+        );
+        assert_eq!(decode_20(b"%00"), Err(1));
+        assert_eq!(decode_20(&[b'x'; 21]), Err(21));
+        assert_eq!(decode_20(b""), Err(0));
+    }
+
+    #[test]
+    fn numbers_are_cut_to_the_range() {
+        assert_eq!(number(b"0"), Some(0));
+        assert_eq!(number(b"-1"), Some(-1));
+        assert_eq!(number(b"006881"), Some(6881));
+        assert_eq!(number(b"99999999999999999999999"), Some(i64::MAX));
+        assert_eq!(number(b"-99999999999999999999999"), Some(-i64::MAX));
+        for nonsense in [&b""[..], b"-", b"+1", b"1.5", b"0x10", b" 1"] {
+            assert_eq!(number(nonsense), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn every_value_survives_escaping(bytes: [u8; 20], upper: bool, escape_all: bool) {
+            let escaped: String = bytes
+                .iter()
+                .map(|&byte| match byte {
+                    b if b.is_ascii_alphanumeric() && !escape_all => char::from(b).to_string(),
+                    b if upper => format!("%{b:02X}"),
+                    b => format!("%{b:02x}"),
+                })
+                .collect();
+            prop_assert_eq!(decode_20(escaped.as_bytes()), Ok(bytes));
+        }
+
+        #[test]
+        fn any_bytes_are_read_without_panic_and_nothing_is_invented(query: Vec<u8>) {
+            let length: usize = parameters(&query)
+                .map(|(name, value)| name.len() + decode(value).count())
+                .sum();
+            prop_assert!(length <= query.len());
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! The sockets that connections come from.
+
+use mio::net::{TcpListener, TcpStream};
+use socket2::{Domain, Protocol, Socket, Type};
+use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
+
+/// Connections that the kernel keeps until they are accepted. It cuts this to its own limit
+/// (`net.core.somaxconn`).
+const BACKLOG: i32 = 4096;
+
+/// A listening socket.
+#[derive(Debug)]
+pub struct Listener {
+    socket: TcpListener,
+    address: SocketAddr,
+    /// There may be connections to accept: readiness is told only once.
+    pub(super) is_ready: bool,
+}
+
+impl Listener {
+    /// Binds an address. IPv6 ones do without IPv4, so that `0.0.0.0` and `[::]` can share a port.
+    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+        let socket = Socket::new(
+            Domain::for_address(address),
+            Type::STREAM,
+            Some(Protocol::TCP),
+        )?;
+        if address.is_ipv6() {
+            socket.set_only_v6(true)?;
+        }
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        // Accepted sockets inherit it, which saves a system call for each of them.
+        socket.set_tcp_nodelay(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        let socket = TcpListener::from_std(socket.into());
+        let address = socket.local_addr()?;
+        Ok(Listener {
+            socket,
+            address,
+            is_ready: false,
+        })
+    }
+
+    /// Where it listens, with the port that the kernel chose if it was told 0.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn source(&mut self) -> &mut TcpListener {
+        &mut self.socket
+    }
+
+    /// The next connection, if there is one that still lives. An error means that the process or
+    /// the machine is short of something.
+    pub(super) fn accept(&mut self) -> io::Result<Option<(TcpStream, SocketAddr)>> {
+        match self.socket.accept() {
+            Ok(accepted) => Ok(Some(accepted)),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                self.is_ready = false;
+                Ok(None)
+            }
+            Err(error) if is_about_the_connection(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// Errors of a connection that ended before it was accepted, which accept(2) hands on.
+fn is_about_the_connection(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::ConnectionAborted
+            | ErrorKind::ConnectionReset
+            | ErrorKind::Interrupted
+            | ErrorKind::HostUnreachable
+            | ErrorKind::NetworkUnreachable
+            | ErrorKind::NetworkDown
+            | ErrorKind::TimedOut
+            | ErrorKind::PermissionDenied
+    )
+}

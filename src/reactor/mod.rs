@@ -1,0 +1,447 @@
+//! The loop: one thread that owns all sockets and the tracker, and waits for nothing but
+//! readiness. Each turn takes the same steps in the same order; see [`Reactor::turn`].
+//!
+//! Nothing here touches a disk or asks another server: that is the workers' part, whose outcomes
+//! arrive through a [`channel`](crate::channel).
+
+mod connection;
+mod front;
+mod listener;
+mod slots;
+
+pub use listener::Listener;
+
+use crate::channel::Work;
+use crate::job::Ticket;
+use crate::swarm::{GroupNames, PeerGroups};
+use crate::time::Now;
+use crate::tracker::{self, Tracker};
+use connection::{Connection, Phase, Progress};
+use front::Front;
+use ipnet::IpNet;
+use log::{info, warn};
+use mio::{Events, Interest, Poll, Token};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
+use signal_hook_mio::v1_0::Signals;
+use slots::Slots;
+use slots::Tenant;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::time::{Duration, Instant};
+
+/// Connections accepted in one turn, so that a rush of new ones does not keep the others waiting.
+const ACCEPTED_PER_TURN: usize = 128;
+/// How long accepting pauses when the process has no more file descriptors, in milliseconds.
+const ACCEPT_PAUSE: u64 = 200;
+/// How long requests in hand may take when the daemon stops, in milliseconds.
+const DRAINING: u64 = 5_000;
+/// How long a client that was refused may go on sending before the connection is cut: closing
+/// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
+const LINGERING: u64 = 2_000;
+/// Bytes that are received in one go.
+const RECEIVED_AT_ONCE: usize = 16 * 1024;
+
+// Tokens of connections have their slot in the low half; these are beyond all slots.
+const WAKER: Token = Token(u32::MAX as usize);
+const SIGNALS: Token = Token(u32::MAX as usize - 1);
+/// Listeners count down from here.
+const LISTENERS: usize = u32::MAX as usize - 16;
+
+/// What the operator may set and a reload may change. Times are in seconds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Connections at the same time; beyond it the longest idle is closed.
+    pub max_connections: usize,
+    /// How long a request head may take.
+    pub request_timeout: u32,
+    /// How long a connection may be silent between two requests, or take no answers.
+    pub idle_timeout: u32,
+    /// Networks that are believed when they say whom they speak for.
+    pub trusted_proxies: Vec<IpNet>,
+    /// In which header fields they say it.
+    pub client_address_headers: Vec<String>,
+}
+
+/// A configuration that was read again and is good.
+#[derive(Debug)]
+pub struct Reloaded {
+    /// For the loop.
+    pub reactor: Settings,
+    /// For the tracker.
+    pub tracker: tracker::Settings,
+    /// Built with the numbers that were given to [`Reload::begin`].
+    pub groups: PeerGroups,
+}
+
+/// Reads the configuration again, in another thread, and wakes the loop when that is done.
+pub trait Reload {
+    /// Starts reading. Group names keep these numbers.
+    fn begin(&mut self, names: GroupNames);
+
+    /// What was read, once; nothing while it is being read.
+    fn finish(&mut self) -> Option<Result<Reloaded, Faulty>>;
+}
+
+/// The configuration is faulty, which has been reported already.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Faulty;
+
+/// The loop and all that belongs to it.
+pub struct Reactor<R> {
+    poll: Poll,
+    signals: Signals,
+    listeners: Vec<Listener>,
+    connections: Slots<Connection>,
+    tracker: Tracker,
+    work: Work,
+    reload: R,
+    /// A SIGHUP has come since the last reload began.
+    reload_wanted: bool,
+    reloading: bool,
+    settings: Settings,
+    clock: Instant,
+    now: Now,
+    /// Connections that have more to do than one turn allows.
+    busy: Vec<Token>,
+    /// No file descriptors were left; accepting goes on at this time.
+    accept_paused_until: Option<Now>,
+    stopping_since: Option<Now>,
+    buffers: Buffers,
+}
+
+/// Memory that all connections use in turn.
+#[derive(Debug)]
+struct Buffers {
+    received: Box<[u8]>,
+    answers: Vec<u8>,
+    body: Vec<u8>,
+}
+
+/// What [`Reactor::new`] puts together.
+pub struct Parts<R> {
+    /// With nothing registered but the waker, as [`waker`] does.
+    pub poll: Poll,
+    /// Already bound.
+    pub listeners: Vec<Listener>,
+    /// The other side of the workers' channel.
+    pub work: Work,
+    /// How to read the configuration again.
+    pub reload: R,
+    /// For the loop.
+    pub settings: Settings,
+    /// For the tracker.
+    pub tracker: tracker::Settings,
+    /// The peer groups.
+    pub groups: PeerGroups,
+    /// Decides all that is random.
+    pub seed: u64,
+}
+
+/// A waker for the loop of this poll.
+pub fn waker(poll: &Poll) -> io::Result<mio::Waker> {
+    mio::Waker::new(poll.registry(), WAKER)
+}
+
+impl<R: Reload> Reactor<R> {
+    /// Registers what is to be waited for.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the loop keeps the daemon's time"
+    )]
+    pub fn new(parts: Parts<R>) -> io::Result<Self> {
+        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        let registry = parts.poll.registry();
+        registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
+        let mut listeners = parts.listeners;
+        for (place, listener) in listeners.iter_mut().enumerate() {
+            let token = Token(LISTENERS - place);
+            registry.register(listener.source(), token, Interest::READABLE)?;
+        }
+        let now = Now::after_start(0);
+        Ok(Reactor {
+            poll: parts.poll,
+            signals,
+            listeners,
+            connections: Slots::default(),
+            tracker: Tracker::new(parts.tracker, parts.groups, parts.seed, now),
+            work: parts.work,
+            reload: parts.reload,
+            reload_wanted: false,
+            reloading: false,
+            settings: parts.settings,
+            clock: Instant::now(),
+            now,
+            busy: Vec::new(),
+            accept_paused_until: None,
+            stopping_since: None,
+            buffers: Buffers {
+                received: vec![0; RECEIVED_AT_ONCE].into_boxed_slice(),
+                answers: Vec::new(),
+                body: Vec::new(),
+            },
+        })
+    }
+
+    /// Runs until a signal says stop and all that is in hand is answered.
+    pub fn run(&mut self) -> io::Result<()> {
+        let mut events = Events::with_capacity(1024);
+        while !self.is_done() {
+            self.turn(&mut events)?;
+        }
+        Ok(())
+    }
+
+    fn turn(&mut self, events: &mut Events) -> io::Result<()> {
+        match self.poll.poll(events, self.timeout()) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            polled => polled?,
+        }
+        self.now = Now::after_start(elapsed(self.clock));
+        let mut busy = std::mem::take(&mut self.busy);
+        for token in busy.drain(..) {
+            self.serve(token, |_| {});
+        }
+        if self.busy.is_empty() {
+            self.busy = busy;
+        }
+        for event in &*events {
+            match event.token() {
+                SIGNALS => self.take_signals(),
+                WAKER => {}
+                Token(token) if token <= LISTENERS && token > LISTENERS - self.listeners.len() => {
+                    self.listeners[LISTENERS - token].is_ready = true;
+                }
+                token => self.serve(token, |connection| connection.take_readiness(event)),
+            }
+        }
+        self.take_outcomes();
+        self.expire_deadlines();
+        self.tracker_timeout();
+        self.hand_out_jobs();
+        self.begin_reload();
+        self.accept();
+        Ok(())
+    }
+
+    /// How long the loop may sleep.
+    fn timeout(&self) -> Option<Duration> {
+        let accepting = self.accept_paused_until.is_none();
+        if !self.busy.is_empty() || (accepting && self.listeners.iter().any(|one| one.is_ready)) {
+            return Some(Duration::ZERO);
+        }
+        let mut next = self.tracker.next_timeout();
+        for phase in Phase::WITH_DEADLINE {
+            if let Some(connection) = self.connections.first(phase) {
+                next = next.min(self.deadline(connection));
+            }
+        }
+        for deadline in [self.accept_paused_until, self.stop_deadline()] {
+            next = deadline.map_or(next, |deadline| next.min(deadline));
+        }
+        let now = Now::after_start(elapsed(self.clock));
+        Some(Duration::from_millis(next.0.saturating_sub(now.0)))
+    }
+
+    fn deadline(&self, connection: &Connection) -> Now {
+        let (phase, since) = connection.phase();
+        let timeout = match phase {
+            Phase::Fresh | Phase::Receiving => u64::from(self.settings.request_timeout) * 1000,
+            Phase::Idle | Phase::Sending => u64::from(self.settings.idle_timeout) * 1000,
+            Phase::Lingering => LINGERING,
+            Phase::Busy | Phase::Parked => u64::MAX,
+        };
+        since.plus(timeout)
+    }
+
+    /// Lets a connection do what it can, and puts it where it belongs afterwards.
+    fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
+        let Some(connection) = self.connections.get_mut(token) else {
+            return;
+        };
+        prepare(connection);
+        let mut front = Front {
+            tracker: &mut self.tracker,
+            settings: &self.settings,
+            remote: connection.remote(),
+            ticket: Ticket(token.0 as u64),
+            now: self.now,
+            closing: self.stopping_since.is_some(),
+            body: &mut self.buffers.body,
+        };
+        let (received, answers) = (&mut self.buffers.received, &mut self.buffers.answers);
+        let progress = connection.proceed(&mut front, received, answers, self.now);
+        if progress == Progress::Ended || connection.register(self.poll.registry()).is_err() {
+            self.close(token);
+            return;
+        }
+        self.connections.sort(token);
+        if progress == Progress::Busy {
+            self.busy.push(token);
+        }
+    }
+
+    fn close(&mut self, token: Token) {
+        // Closing the socket takes it out of the poll as well.
+        drop(self.connections.remove(token));
+        self.accept_paused_until = self.accept_paused_until.map(|_| self.now);
+    }
+
+    fn take_outcomes(&mut self) {
+        while let Some(outcome) = self.work.next_outcome() {
+            let delivery = self.tracker.handle_outcome(outcome, self.now);
+            for ticket in delivery.tickets {
+                let token = Token(ticket.0 as usize);
+                let body = delivery.body.clone();
+                self.serve(token, |connection| connection.deliver(body));
+            }
+        }
+        if let Some(result) = self.reload.finish() {
+            self.reloading = false;
+            if let Ok(reloaded) = result {
+                self.settings = reloaded.reactor;
+                self.tracker
+                    .handle_reload(reloaded.tracker, reloaded.groups);
+            }
+        }
+    }
+
+    /// One at a time: the next has to know which groups the last has brought.
+    fn begin_reload(&mut self) {
+        if self.reload_wanted && !self.reloading {
+            info!("reading the configuration again");
+            self.reload_wanted = false;
+            self.reloading = true;
+            self.reload.begin(self.tracker.group_names());
+        }
+    }
+
+    fn expire_deadlines(&mut self) {
+        for phase in Phase::WITH_DEADLINE {
+            while let Some(connection) = self.connections.first(phase) {
+                if self.now < self.deadline(connection) {
+                    break;
+                }
+                let token = connection.token();
+                self.serve(token, Connection::time_out);
+            }
+        }
+        self.accept_paused_until = self.accept_paused_until.filter(|&until| self.now < until);
+    }
+
+    fn tracker_timeout(&mut self) {
+        if self.tracker.next_timeout() <= self.now {
+            self.tracker.handle_timeout(self.now);
+        }
+    }
+
+    fn hand_out_jobs(&mut self) {
+        while let Some(job) = self.tracker.next_job() {
+            if let Err(job) = self.work.hand_out(job) {
+                self.tracker.return_job(job);
+                break;
+            }
+        }
+    }
+
+    fn accept(&mut self) {
+        if self.accept_paused_until.is_some() {
+            return;
+        }
+        let mut left = ACCEPTED_PER_TURN;
+        for place in 0..self.listeners.len() {
+            while self.listeners[place].is_ready && left > 0 {
+                left -= 1;
+                match self.listeners[place].accept() {
+                    Ok(Some((stream, remote))) => self.welcome(stream, remote),
+                    Ok(None) => {}
+                    Err(error) => {
+                        warn!(
+                            "cannot accept connections at {}: {error}; trying again in {} ms \
+                             (are there enough file descriptors? see `ulimit -n`)",
+                            self.listeners[place].address(),
+                            ACCEPT_PAUSE,
+                        );
+                        self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Serves a new connection at once, as its request has mostly come along with it. Only one
+    /// that then stays open gets to know the poll.
+    fn welcome(&mut self, stream: mio::net::TcpStream, remote: SocketAddr) {
+        if self.connections.len() >= self.settings.max_connections && !self.close_longest_idle() {
+            return;
+        }
+        let ip = remote.ip().to_canonical();
+        let token = self
+            .connections
+            .insert(|token| Connection::new(stream, ip, token, self.now));
+        self.serve(token, |_| {});
+    }
+
+    /// Makes room for a new connection; never at the expense of one that is working.
+    fn close_longest_idle(&mut self) -> bool {
+        let idle = [Phase::Idle, Phase::Fresh].map(|phase| self.connections.first(phase));
+        let longest = idle.into_iter().flatten().min_by_key(|one| one.since());
+        let token = longest.map(Connection::token);
+        token.is_some_and(|token| {
+            self.close(token);
+            true
+        })
+    }
+
+    fn take_signals(&mut self) {
+        let signals: Vec<_> = self.signals.pending().collect();
+        for signal in signals {
+            match signal {
+                SIGTERM | SIGINT => self.stop(),
+                SIGHUP => self.reload_wanted = true,
+                _ => {}
+            }
+        }
+    }
+
+    /// Stops accepting, and closes the connections on which nothing is in hand. What has come in
+    /// already is answered.
+    fn stop(&mut self) {
+        if self.stopping_since.is_some() {
+            return;
+        }
+        info!("stopping");
+        self.stopping_since = Some(self.now);
+        self.listeners.clear();
+        for token in self.connections.tokens() {
+            self.serve(token, Connection::try_reading);
+        }
+        for phase in [Phase::Fresh, Phase::Idle] {
+            while let Some(token) = self.connections.first(phase).map(Connection::token) {
+                self.close(token);
+            }
+        }
+    }
+
+    fn stop_deadline(&self) -> Option<Now> {
+        self.stopping_since.map(|since| since.plus(DRAINING))
+    }
+
+    fn is_done(&self) -> bool {
+        let expired = |deadline: Now| self.connections.is_empty() || deadline <= self.now;
+        self.stop_deadline().is_some_and(expired)
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the loop keeps the daemon's time"
+)]
+fn elapsed(since: Instant) -> u64 {
+    u64::try_from((Instant::now() - since).as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Whether a list of networks contains an address.
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
+}

@@ -1,0 +1,136 @@
+//! Where connections live. A token names a slot and its generation, so that an event or an
+//! outcome that comes late never reaches the slot's next tenant.
+
+use super::connection::{Connection, Phase};
+use crate::chain::{Chain, Linked, Links};
+use crate::time::Now;
+use mio::Token;
+
+/// What a slot can hold.
+pub(super) trait Tenant {
+    /// Its name, as [`Slots::insert`] told it.
+    fn token(&self) -> Token;
+    /// Which list it belongs to, and since when.
+    fn phase(&self) -> (Phase, Now);
+}
+
+#[derive(Debug)]
+struct Slot<T> {
+    generation: u32,
+    tenant: Option<T>,
+    /// In which list the slot is, and since when the tenant belongs there.
+    listed: Option<(Phase, Now)>,
+    links: Links,
+}
+
+impl<T> Linked for Slot<T> {
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+/// All connections, and for each phase the list of those that are in it, the one that entered it
+/// first at the front.
+#[derive(Debug)]
+pub(super) struct Slots<T = Connection> {
+    slots: Vec<Slot<T>>,
+    vacant: Vec<u32>,
+    lists: [Chain; Phase::COUNT],
+}
+
+impl<T> Default for Slots<T> {
+    fn default() -> Self {
+        Slots {
+            slots: Vec::new(),
+            vacant: Vec::new(),
+            lists: Default::default(),
+        }
+    }
+}
+
+fn place(token: Token) -> (usize, u32) {
+    (token.0 & 0xffff_ffff, (token.0 >> 32) as u32)
+}
+
+impl<T: Tenant> Slots<T> {
+    /// How many slots are taken.
+    pub fn len(&self) -> usize {
+        self.slots.len() - self.vacant.len()
+    }
+
+    /// Whether none is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Moves a tenant in.
+    pub fn insert(&mut self, tenant: impl FnOnce(Token) -> T) -> Token {
+        let slot = match self.vacant.pop() {
+            Some(slot) => slot as usize,
+            None => {
+                self.slots.push(Slot {
+                    generation: 0,
+                    tenant: None,
+                    listed: None,
+                    links: Links::default(),
+                });
+                self.slots.len() - 1
+            }
+        };
+        let token = Token(slot | (self.slots[slot].generation as usize) << 32);
+        self.slots[slot].tenant = Some(tenant(token));
+        token
+    }
+
+    /// The tenant with this token, if it has not moved out.
+    pub fn get_mut(&mut self, token: Token) -> Option<&mut T> {
+        let (slot, generation) = place(token);
+        let slot = self.slots.get_mut(slot)?;
+        slot.tenant
+            .as_mut()
+            .filter(|_| slot.generation == generation)
+    }
+
+    /// Moves a tenant out.
+    pub fn remove(&mut self, token: Token) -> Option<T> {
+        self.get_mut(token)?;
+        let (place, _) = place(token);
+        self.unlist(place);
+        let slot = &mut self.slots[place];
+        slot.generation = slot.generation.wrapping_add(1);
+        self.vacant.push(place as u32);
+        slot.tenant.take()
+    }
+
+    /// Puts a tenant at the end of the list of its phase, unless it has been there since it
+    /// entered the phase.
+    pub fn sort(&mut self, token: Token) {
+        let Some(phase) = self.get_mut(token).map(|tenant| tenant.phase()) else {
+            return;
+        };
+        let (place, _) = place(token);
+        if self.slots[place].listed != Some(phase) {
+            self.unlist(place);
+            self.lists[phase.0 as usize].push(&mut self.slots, place);
+            self.slots[place].listed = Some(phase);
+        }
+    }
+
+    fn unlist(&mut self, place: usize) {
+        if let Some((phase, _)) = self.slots[place].listed.take() {
+            self.lists[phase as usize].remove(&mut self.slots, place);
+        }
+    }
+
+    /// The tenant that has been in a phase for the longest time.
+    pub fn first(&self, phase: Phase) -> Option<&T> {
+        let first = self.lists[phase as usize].first()?;
+        self.slots[first].tenant.as_ref()
+    }
+
+    /// All tenants.
+    pub fn tokens(&self) -> Vec<Token> {
+        let tenants = self.slots.iter().filter_map(|slot| slot.tenant.as_ref());
+        tenants.map(Tenant::token).collect()
+    }
+}

@@ -1,0 +1,185 @@
+//! Where all parts meet: the order of start and stop, and who gets which settings.
+
+mod reload;
+
+use crate::channel;
+use crate::config::{self, Config};
+use crate::logging::{self, CRITICAL};
+use crate::process::{Identity, PidFile, raise_file_limit};
+use crate::reactor::{self, Listener, Parts, Reactor};
+use crate::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
+use crate::tracker;
+use crate::worker;
+use log::{error, info, warn};
+use mio::Poll;
+use reload::Reloader;
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+/// File descriptors that are not for connections: listeners, log, database, fetches.
+const RESERVED_FILES: u64 = 64;
+
+/// Why the daemon did not start, or ended by itself; for the operator.
+#[derive(Debug)]
+pub struct Error(String);
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Runs the daemon with the configuration in this file until a signal says stop.
+pub fn run(path: &Path) -> Result<(), Error> {
+    let config = config::load(path).map_err(|faults| Error(faults.to_string()))?;
+    let log = logging::start(&config.settings.logging).map_err(|error| {
+        Error(format!(
+            "logging.path: cannot log into {}: {error}",
+            config.settings.logging.path.display()
+        ))
+    })?;
+    let result = serve(path, config, log.clone());
+    if let Err(error) = &result {
+        error!(target: CRITICAL, "{error}");
+    }
+    log.flush();
+    result
+}
+
+fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result<(), Error> {
+    info!("btrt {} starts with {}", crate::VERSION, path.display());
+    config
+        .warnings
+        .iter()
+        .for_each(|warning| warn!("{warning}"));
+    let server = &config.settings.server;
+    let identity = Identity::find(server.user.as_deref(), server.group.as_deref());
+    let identity = identity.map_err(Error)?;
+    let mut reactor_settings = reactor_settings(&config);
+    fit_connections(&mut reactor_settings);
+
+    let listeners = bind(&config)?;
+    let pid_file = server.pid_file.as_deref().map(PidFile::write);
+    let _pid_file = pid_file.transpose().map_err(Error)?;
+    if let Some(identity) = identity {
+        let folder = &config.settings.logging.path;
+        for path in [folder.clone(), folder.join("btrt.log")] {
+            if let Err(error) = identity.own(&path) {
+                warn!("{} may not be writable later on: {error}", path.display());
+            }
+        }
+        identity.take_on().map_err(Error)?;
+    }
+
+    let failed = |what: &'static str| move |error| Error(format!("cannot {what}: {error}"));
+    let poll = Poll::new().map_err(failed("poll for events"))?;
+    let waker = reactor::waker(&poll).map_err(failed("make a waker"))?;
+    let waker = Arc::new(waker);
+    let workers = &config.settings.workers;
+    let (work, desk) = channel::new(workers.max_pending as usize, waker.clone());
+    let threads = worker::start(workers.threads as usize, &desk);
+    let threads = threads.map_err(failed("start a worker thread"))?;
+    drop(desk);
+    for listener in &listeners {
+        info!("listening on {}", listener.address());
+    }
+    let mut reactor = Reactor::new(Parts {
+        poll,
+        listeners,
+        work,
+        settings: reactor_settings,
+        tracker: tracker_settings(&config),
+        groups: peer_groups(&config, &GroupNames::new()),
+        reload: Reloader::new(path, config.settings, log, waker),
+        seed: fastrand::u64(..),
+    })
+    .map_err(failed("wait for sockets and signals"))?;
+    reactor.run().map_err(failed("poll for events"))?;
+
+    // The workers end with the loop's side of the channel.
+    drop(reactor);
+    for thread in threads {
+        if thread.join().is_err() {
+            warn!("a worker thread ended with a panic");
+        }
+    }
+    info!("stopped");
+    Ok(())
+}
+
+fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
+    let addresses = config.settings.server.listen.iter();
+    let bound = addresses.map(|&address| {
+        Listener::bind(address).map_err(|error| {
+            Error(format!(
+                "server.listen: cannot listen on {address}: {error} (is another program using \
+                 it? ports below 1024 need root)"
+            ))
+        })
+    });
+    bound.collect()
+}
+
+/// Connections that there will be no file descriptors for are not promised.
+fn fit_connections(settings: &mut reactor::Settings) {
+    let files = match raise_file_limit() {
+        Ok(files) => files,
+        Err(error) => {
+            warn!("the limit on open files cannot be raised: {error}");
+            return;
+        }
+    };
+    let room = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
+    if settings.max_connections > room {
+        let room = room.max(1);
+        warn!(
+            "server.max_connections is {}, but the system allows {files} open files: at most \
+             {room} connections (raise it with `ulimit -n` or LimitNOFILE)",
+            settings.max_connections,
+        );
+        settings.max_connections = room;
+    }
+}
+
+fn reactor_settings(config: &Config) -> reactor::Settings {
+    let server = &config.settings.server;
+    reactor::Settings {
+        max_connections: server.max_connections as usize,
+        request_timeout: server.request_timeout,
+        idle_timeout: server.idle_timeout,
+        trusted_proxies: server.trusted_proxies.clone(),
+        client_address_headers: server.client_address_headers.clone(),
+    }
+}
+
+fn tracker_settings(config: &Config) -> tracker::Settings {
+    let tracker = &config.settings.tracker;
+    tracker::Settings {
+        interval: tracker.interval,
+        min_interval: tracker.min_interval,
+        numwant: tracker.numwant,
+        max_numwant: tracker.max_numwant,
+        enough_peers: tracker.enough_peers,
+        outside_peers: tracker.outside_peers,
+        max_scrape: tracker.max_scrape as usize,
+        full_scrape: tracker.full_scrape,
+        rules: Rules {
+            max_peers: tracker.max_peers as usize,
+            max_peers_per_address: tracker.max_peers_per_address as usize,
+            peer_expiry_interval: tracker.peer_expiry_interval,
+            refused_ports: tracker.refused_ports.clone(),
+        },
+    }
+}
+
+fn peer_groups(config: &Config, names: &GroupNames) -> PeerGroups {
+    let groups = config.settings.peer_groups.iter();
+    let definitions = groups.map(|group| GroupDefinition {
+        name: group.name.clone(),
+        priority: group.priority,
+        networks: group.networks.clone(),
+        visible_to: group.visible_to.clone(),
+    });
+    PeerGroups::new(definitions.collect(), names)
+}

@@ -1,0 +1,84 @@
+//! What the two address families have in common for a swarm.
+
+use siphasher::sip::SipHasher13;
+use std::hash::Hasher;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// An address as a swarm keeps it: [`Ipv4Addr`] in 4 bytes, [`Ipv6Addr`] in 16.
+pub trait Address: Copy + Eq + Into<IpAddr> {
+    /// Whether only neighbors in the same network can reach it: private (RFC 1918), shared by
+    /// carrier-grade NAT (RFC 6598), link-local (RFC 3927, RFC 4291) and unique local (RFC 4193)
+    /// addresses. Loopback does not count: whoever uses it for BitTorrent is testing.
+    fn is_confined(self) -> bool;
+
+    /// The address, if it is of this family.
+    fn of(address: IpAddr) -> Option<Self>;
+
+    /// Appends the bytes in network order.
+    fn write(self, to: &mut Vec<u8>);
+
+    /// Hands the bytes to a hasher.
+    fn hash(self, hasher: &mut SipHasher13);
+}
+
+impl Address for Ipv4Addr {
+    fn is_confined(self) -> bool {
+        let [first, second, ..] = self.octets();
+        self.is_private() || self.is_link_local() || (first == 100 && second & 0xc0 == 64)
+    }
+
+    fn of(address: IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        }
+    }
+
+    fn write(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.octets());
+    }
+
+    fn hash(self, hasher: &mut SipHasher13) {
+        hasher.write(&self.octets());
+    }
+}
+
+impl Address for Ipv6Addr {
+    fn is_confined(self) -> bool {
+        self.is_unicast_link_local() || self.is_unique_local()
+    }
+
+    fn of(address: IpAddr) -> Option<Self> {
+        match address {
+            IpAddr::V4(_) => None,
+            IpAddr::V6(ip) => Some(ip),
+        }
+    }
+
+    fn write(self, to: &mut Vec<u8>) {
+        to.extend_from_slice(&self.octets());
+    }
+
+    fn hash(self, hasher: &mut SipHasher13) {
+        hasher.write(&self.octets());
+    }
+}
+
+/// The keys of the hash tables. Clients choose what is hashed, so that it must be a keyed hash
+/// and a key that nobody outside knows, or some of them would make all of it collide.
+#[derive(Clone, Copy, Debug)]
+pub struct HashKeys(pub u64, pub u64);
+
+impl HashKeys {
+    pub(super) fn hash_bytes(&self, bytes: &[u8]) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        hasher.write(bytes);
+        hasher.finish()
+    }
+
+    pub(super) fn hash_address(&self, address: impl Address) -> u64 {
+        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
+        address.hash(&mut hasher);
+        hasher.finish()
+    }
+}

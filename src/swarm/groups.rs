@@ -1,0 +1,227 @@
+//! Peer groups: which networks belong together, who comes first, and who may see whom.
+
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use prefix_trie::PrefixMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+
+/// A group's number. It stays the same as long as the group's name does, so that after a reload
+/// the peers already known need no other number, however the order of the groups has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GroupId(pub u16);
+
+/// The group of all addresses that are in no other.
+pub const OTHER: GroupId = GroupId(0);
+/// The name of [`OTHER`].
+pub const OTHER_NAME: &str = "other";
+
+/// What the operator says of a group.
+#[derive(Clone, Debug)]
+pub struct GroupDefinition {
+    /// Unique, and not `other`.
+    pub name: String,
+    /// Smaller numbers are handed out first.
+    pub priority: u32,
+    /// The group's networks, host bits cleared.
+    pub networks: Vec<IpNet>,
+    /// Names of the other groups whose members may be given these peers; `None` is all.
+    pub visible_to: Option<Vec<String>>,
+}
+
+/// All groups, ready for use. Built away from the loop: a full routing table takes its time.
+#[derive(Debug)]
+pub struct PeerGroups {
+    ipv4: PrefixMap<Ipv4Net, GroupId>,
+    ipv6: PrefixMap<Ipv6Net, GroupId>,
+    /// By group number; `None` for a number whose group is gone.
+    groups: Vec<Option<Group>>,
+}
+
+#[derive(Debug)]
+struct Group {
+    name: String,
+    priority: u32,
+    visible_to: Option<BTreeSet<GroupId>>,
+}
+
+/// The numbers that group names have; see [`GroupId`].
+pub type GroupNames = BTreeMap<String, GroupId>;
+
+/// A place in the order of handing out: smaller is earlier. [`OTHER`] has the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Priority(pub u32);
+
+impl Priority {
+    /// Of the group `other`; no other group has it, as it is beyond what can be configured.
+    pub const LAST: Priority = Priority(u32::MAX);
+}
+
+impl PeerGroups {
+    /// Builds the tables. Names that `previous` knows keep their numbers, and new names get
+    /// numbers that `previous` does not use.
+    pub fn new(definitions: Vec<GroupDefinition>, previous: &GroupNames) -> PeerGroups {
+        let names = number(&definitions, previous);
+        let mut groups: Vec<Option<Group>> = Vec::new();
+        let mut set = |id: GroupId, group| {
+            let place = usize::from(id.0);
+            if groups.len() <= place {
+                groups.resize_with(place + 1, || None);
+            }
+            groups[place] = Some(group);
+        };
+        set(
+            OTHER,
+            Group {
+                name: OTHER_NAME.to_owned(),
+                priority: Priority::LAST.0,
+                visible_to: None,
+            },
+        );
+        let (mut ipv4, mut ipv6) = (PrefixMap::new(), PrefixMap::new());
+        // The most important group last, so that it wins where two groups name one network.
+        let mut definitions = definitions;
+        definitions.sort_by_key(|group| std::cmp::Reverse(group.priority));
+        for definition in definitions {
+            let id = names[&definition.name];
+            for network in definition.networks {
+                match network {
+                    IpNet::V4(network) => drop(ipv4.insert(network, id)),
+                    IpNet::V6(network) => drop(ipv6.insert(network, id)),
+                }
+            }
+            let visible_to = definition.visible_to.map(|visible_to| {
+                let ids = visible_to.iter().filter_map(|name| names.get(name));
+                ids.copied().collect()
+            });
+            set(
+                id,
+                Group {
+                    name: definition.name,
+                    priority: definition.priority,
+                    visible_to,
+                },
+            );
+        }
+        PeerGroups { ipv4, ipv6, groups }
+    }
+
+    /// The group of an address: that of the longest prefix it matches.
+    pub fn find(&self, address: IpAddr) -> GroupId {
+        let found = match address {
+            IpAddr::V4(ip) => self.ipv4.get_lpm(&Ipv4Net::from(ip)).map(|(_, id)| *id),
+            IpAddr::V6(ip) => self.ipv6.get_lpm(&Ipv6Net::from(ip)).map(|(_, id)| *id),
+        };
+        found.unwrap_or(OTHER)
+    }
+
+    /// When the group's peers are handed out. A group that is gone counts as `other` until its
+    /// peers have been put into their new groups.
+    pub fn priority(&self, id: GroupId) -> Priority {
+        self.group(id)
+            .map_or(Priority::LAST, |group| Priority(group.priority))
+    }
+
+    /// Whether members of `asker` may be given peers of `id`, as far as the operator says.
+    pub fn visible(&self, id: GroupId, asker: GroupId) -> bool {
+        let visible_to = self.group(id).and_then(|group| group.visible_to.as_ref());
+        id == asker || visible_to.is_none_or(|groups| groups.contains(&asker))
+    }
+
+    /// The group's name; that of a group that is gone is `other`.
+    pub fn name(&self, id: GroupId) -> &str {
+        self.group(id).map_or(OTHER_NAME, |group| &group.name)
+    }
+
+    /// Names and numbers, for the next [`PeerGroups::new`].
+    pub fn names(&self) -> GroupNames {
+        let numbered = self.groups.iter().zip(0..);
+        numbered
+            .filter_map(|(group, id)| Some((group.as_ref()?.name.clone(), GroupId(id))))
+            .collect()
+    }
+
+    fn group(&self, id: GroupId) -> Option<&Group> {
+        self.groups.get(usize::from(id.0))?.as_ref()
+    }
+}
+
+/// Gives each name its number.
+fn number(definitions: &[GroupDefinition], previous: &GroupNames) -> GroupNames {
+    let used: BTreeSet<GroupId> = previous.values().copied().collect();
+    let mut free = (OTHER.0 + 1..).map(GroupId).filter(|id| !used.contains(id));
+    let mut names = GroupNames::from([(OTHER_NAME.to_owned(), OTHER)]);
+    for definition in definitions {
+        let id = previous.get(&definition.name).copied();
+        if let Some(id) = id.or_else(|| free.next()) {
+            names.insert(definition.name.clone(), id);
+        }
+    }
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn group(name: &str, priority: u32, networks: &[&str]) -> GroupDefinition {
+        GroupDefinition {
+            name: name.to_owned(),
+            priority,
+            networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
+            visible_to: None,
+        }
+    }
+
+    fn name_of<'a>(groups: &'a PeerGroups, ip: &str) -> &'a str {
+        groups.name(groups.find(ip.parse().unwrap()))
+    }
+
+    #[test]
+    fn the_longest_prefix_decides_then_the_smaller_priority() {
+        let groups = PeerGroups::new(
+            vec![
+                group("wide", 0, &["10.0.0.0/8", "2001:db8::/32"]),
+                group(
+                    "narrow",
+                    5,
+                    &["10.1.0.0/16", "10.2.0.0/16", "2001:db8:1::/48"],
+                ),
+                group("rival", 7, &["10.2.0.0/16", "10.1.2.3/32"]),
+            ],
+            &GroupNames::new(),
+        );
+        assert_eq!(name_of(&groups, "10.9.9.9"), "wide");
+        assert_eq!(name_of(&groups, "10.1.9.9"), "narrow");
+        assert_eq!(name_of(&groups, "10.1.2.3"), "rival");
+        assert_eq!(name_of(&groups, "10.2.0.1"), "narrow");
+        assert_eq!(name_of(&groups, "2001:db8:1::7"), "narrow");
+        assert_eq!(name_of(&groups, "2001:db8:2::7"), "wide");
+        assert_eq!(name_of(&groups, "192.0.2.1"), "other");
+    }
+
+    #[test]
+    fn names_keep_their_numbers_and_numbers_are_not_reused_at_once() {
+        let first = PeerGroups::new(
+            vec![group("a", 0, &[]), group("b", 1, &[])],
+            &GroupNames::new(),
+        );
+        let names = first.names();
+        let second = PeerGroups::new(vec![group("c", 0, &[]), group("b", 9, &[])], &names);
+        assert_eq!(second.names()["b"], names["b"]);
+        assert_ne!(second.names()["c"], names["a"]);
+        assert_eq!(second.priority(names["a"]), Priority::LAST);
+        let third = PeerGroups::new(vec![group("d", 0, &[])], &second.names());
+        assert_eq!(third.names()["d"], names["a"]);
+    }
+
+    #[test]
+    fn a_group_is_visible_to_itself_and_to_those_it_names() {
+        let mut home = group("home", 0, &[]);
+        home.visible_to = Some(vec!["friends".to_owned()]);
+        let groups = PeerGroups::new(vec![home, group("friends", 1, &[])], &GroupNames::new());
+        let names = groups.names();
+        let (home, friends) = (names["home"], names["friends"]);
+        assert!(groups.visible(home, home) && groups.visible(home, friends));
+        assert!(!groups.visible(home, OTHER) && groups.visible(friends, OTHER));
+    }
+}

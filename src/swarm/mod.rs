@@ -1,0 +1,28 @@
+//! What the tracker remembers: swarms, their peers, and the order in which peers are handed out.
+//!
+//! Plain data and arithmetic: no HTTP, no SQL, no sockets, and time and randomness come in as
+//! arguments. The layers, from the inside:
+//!
+//! - [`Address`] is what a swarm wants to know of an IPv4 or IPv6 address;
+//! - `index` finds keys in a dense vector, for peers and for swarms alike;
+//! - [`Peers`] are those of one address family in one swarm, segmented by [`Class`];
+//! - [`PeerGroups`] say which address belongs to which group and who comes first;
+//! - [`Selection`] chooses whom an asker is given;
+//! - [`Swarms`] is the map of it all, with its limits and its sweep.
+//!
+//! Nothing here ever does much at once: tables grow in small steps and the sweep that looks for
+//! expired peers, or puts peers into new groups after a reload, works in pieces.
+
+mod address;
+mod groups;
+mod index;
+mod peers;
+mod selection;
+mod swarms;
+mod sweep;
+
+pub use address::{Address, HashKeys};
+pub use groups::{GroupDefinition, GroupId, GroupNames, OTHER, OTHER_NAME, PeerGroups, Priority};
+pub use peers::{Class, Located, Peer, Peers};
+pub use selection::{Asker, Liveness, Selection, Wanted};
+pub use swarms::{Arrival, Family, Rules, Swarm, Swarms, Totals};

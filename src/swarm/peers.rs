@@ -1,0 +1,379 @@
+//! The peers of one swarm and address family.
+//!
+//! One vector holds them all, cut into segments, one for each [`Class`]: peers that are alike for
+//! the choice of whom to hand out stand side by side, so that an answer reads only peers that it
+//! may contain. A peer finds its place by scanning while there are few, by an [`Index`] when
+//! there are more. Entering, leaving and changing class move at most one peer of each segment.
+
+use super::address::{Address, HashKeys};
+use super::groups::GroupId;
+use super::index::Index;
+use crate::bittorrent::PeerId;
+use crate::time::Timestamp;
+use std::ops::Range;
+
+/// Up to this many peers are scanned: 16 cache lines that the processor fetches ahead.
+const SCANNED: usize = 24;
+
+/// One peer; 32 bytes in the IPv4 case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Peer<A> {
+    /// Where it is.
+    pub ip: A,
+    /// Where it listens; 0 if it does not say.
+    pub port: u16,
+    /// Who it is.
+    pub id: PeerId,
+    /// Its `completed` has been counted.
+    pub completed: bool,
+    /// When it last announced.
+    pub last_announce: Timestamp,
+}
+
+/// What decides whether and when a peer is handed out to somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Class {
+    /// Its peer group.
+    pub group: GroupId,
+    /// It has the whole content.
+    pub seeder: bool,
+    /// It is given to askers of its own group only, because nobody else could reach it.
+    pub confined: bool,
+    /// It is never given to anybody: it has no port, or a refused one.
+    pub unlisted: bool,
+    /// Which of the last two versions of the peer groups put it into `group`.
+    pub edition: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Segment {
+    class: Class,
+    /// Where the next segment begins.
+    end: u32,
+}
+
+/// All peers of one family in one swarm. Positions are valid until the next change.
+#[derive(Debug)]
+pub struct Peers<A> {
+    peers: Vec<Peer<A>>,
+    /// By class; none is empty.
+    segments: Vec<Segment>,
+    index: Option<Box<Index>>,
+}
+
+/// Where a peer is, and who else has its address.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Located {
+    /// The peer itself.
+    pub position: Option<usize>,
+    /// How many peers have its address, itself included.
+    pub same_address: usize,
+    /// Which of these announced the longest time ago.
+    pub oldest: Option<usize>,
+}
+
+impl<A> Default for Peers<A> {
+    fn default() -> Self {
+        Peers {
+            peers: Vec::new(),
+            segments: Vec::new(),
+            index: None,
+        }
+    }
+}
+
+impl<A: Address> Peers<A> {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.peers.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.peers.is_empty()
+    }
+
+    /// The peer at a position below [`Peers::len`].
+    pub fn get(&self, position: usize) -> &Peer<A> {
+        &self.peers[position]
+    }
+
+    /// The same, to be changed in what is not its address or port.
+    pub fn get_mut(&mut self, position: usize) -> &mut Peer<A> {
+        &mut self.peers[position]
+    }
+
+    /// The class of the peer at a position below [`Peers::len`].
+    pub fn class(&self, position: usize) -> Class {
+        self.segments[self.segment_of(position)].class
+    }
+
+    /// The classes that have peers, and where these stand.
+    pub fn segments(&self) -> impl Iterator<Item = (Class, Range<usize>)> {
+        let mut start = 0;
+        self.segments.iter().map(move |segment| {
+            let range = start..segment.end as usize;
+            start = range.end;
+            (segment.class, range)
+        })
+    }
+
+    /// The peer with this address and port, if it is known.
+    pub fn find(&self, ip: A, port: u16, keys: &HashKeys) -> Option<usize> {
+        let is_it = |peer: &Peer<A>| peer.port == port && peer.ip == ip;
+        match &self.index {
+            None => self.peers.iter().position(is_it),
+            Some(index) => index.find(keys.hash_address(ip), |at| is_it(&self.peers[at])),
+        }
+    }
+
+    /// The same, together with all others of that address.
+    pub fn locate(&self, ip: A, port: u16, keys: &HashKeys) -> Located {
+        let mut located = Located {
+            position: None,
+            same_address: 0,
+            oldest: None,
+        };
+        let look_at = |at: usize| {
+            let peer = &self.peers[at];
+            if peer.ip == ip {
+                located.same_address += 1;
+                if peer.port == port {
+                    located.position = Some(at);
+                }
+                let oldest = located.oldest.map(|oldest| &self.peers[oldest]);
+                if oldest.is_none_or(|oldest| peer.last_announce < oldest.last_announce) {
+                    located.oldest = Some(at);
+                }
+            }
+            true
+        };
+        match &self.index {
+            None => drop((0..self.peers.len()).all(look_at)),
+            Some(index) => index.each_match(keys.hash_address(ip), look_at),
+        }
+        located
+    }
+
+    /// Adds a peer whose address and port are not in here.
+    pub fn insert(&mut self, class: Class, peer: Peer<A>, keys: &HashKeys) {
+        let at = self
+            .segments
+            .partition_point(|segment| segment.class < class);
+        if self
+            .segments
+            .get(at)
+            .is_none_or(|found| found.class != class)
+        {
+            let end = at
+                .checked_sub(1)
+                .map_or(0, |before| self.segments[before].end);
+            self.segments.reserve_exact(1);
+            self.segments.insert(at, Segment { class, end });
+        }
+        reserve_for_one_more(&mut self.peers);
+        self.peers.push(peer);
+        // The first of each later segment moves to its end and leaves its place to the one before.
+        let mut gap = self.peers.len() - 1;
+        for later in (at + 1..self.segments.len()).rev() {
+            let first = self.segments[later - 1].end as usize;
+            self.segments[later].end += 1;
+            self.move_peer(first, gap, keys);
+            gap = first;
+        }
+        self.segments[at].end += 1;
+        self.peers[gap] = peer;
+        self.index_new(gap, keys);
+    }
+
+    /// Takes a peer out.
+    pub fn remove(&mut self, position: usize, keys: &HashKeys) -> (Class, Peer<A>) {
+        let at = self.segment_of(position);
+        let class = self.segments[at].class;
+        let removed = self.peers[position];
+        if let Some(index) = &mut self.index {
+            let peers = &self.peers;
+            let hash = keys.hash_address(removed.ip);
+            index.remove(hash, position, |at| keys.hash_address(peers[at].ip));
+        }
+        let mut gap = position;
+        for segment in at..self.segments.len() {
+            self.segments[segment].end -= 1;
+            let last = self.segments[segment].end as usize;
+            self.move_peer(last, gap, keys);
+            gap = last;
+        }
+        self.peers.pop();
+        let start = at
+            .checked_sub(1)
+            .map_or(0, |before| self.segments[before].end);
+        if self.segments[at].end == start {
+            self.segments.remove(at);
+        }
+        self.give_memory_back();
+        (class, removed)
+    }
+
+    /// Puts a peer into another class.
+    pub fn reclassify(&mut self, position: usize, class: Class, keys: &HashKeys) {
+        let (_, peer) = self.remove(position, keys);
+        self.insert(class, peer, keys);
+    }
+
+    fn segment_of(&self, position: usize) -> usize {
+        self.segments
+            .partition_point(|segment| segment.end as usize <= position)
+    }
+
+    fn move_peer(&mut self, from: usize, to: usize, keys: &HashKeys) {
+        if from != to {
+            self.peers[to] = self.peers[from];
+            if let Some(index) = &mut self.index {
+                index.relocate(keys.hash_address(self.peers[to].ip), from, to);
+            }
+        }
+    }
+
+    fn index_new(&mut self, position: usize, keys: &HashKeys) {
+        let peers = &self.peers;
+        let hash_of = |at: usize| keys.hash_address(peers[at].ip);
+        if let Some(index) = &mut self.index {
+            index.insert(hash_of(position), position, hash_of);
+        } else if peers.len() > SCANNED {
+            let mut index = Index::with_capacity(peers.len());
+            (0..peers.len()).for_each(|at| index.insert(hash_of(at), at, hash_of));
+            self.index = Some(Box::new(index));
+        }
+    }
+
+    fn give_memory_back(&mut self) {
+        let len = self.peers.len();
+        if len < SCANNED / 2 {
+            self.index = None;
+        }
+        if self.peers.capacity() > len * 2 + 4 {
+            self.peers.shrink_to(len + headroom(len));
+        }
+    }
+}
+
+/// Room beside `len` elements: an eighth, because memory per peer counts for more here than the
+/// copies (large vectors do not even copy, the kernel moves their pages).
+pub(super) fn headroom(len: usize) -> usize {
+    2 + len / 8
+}
+
+pub(super) fn reserve_for_one_more<T>(elements: &mut Vec<T>) {
+    if elements.len() == elements.capacity() {
+        elements.reserve_exact(headroom(elements.len()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::groups::OTHER;
+    use super::*;
+    use std::collections::BTreeMap;
+    use std::net::Ipv4Addr;
+
+    fn check(peers: &Peers<Ipv4Addr>, model: &BTreeMap<(Ipv4Addr, u16), Class>, keys: &HashKeys) {
+        assert_eq!(peers.len(), model.len());
+        assert_eq!(
+            peers
+                .segments()
+                .map(|(_, range)| range.len())
+                .sum::<usize>(),
+            model.len()
+        );
+        assert!(peers.segments().all(|(_, range)| !range.is_empty()));
+        assert!(peers.segments().is_sorted_by_key(|(class, _)| class));
+        for (&(ip, port), &class) in model {
+            let position = peers.find(ip, port, keys).unwrap();
+            assert_eq!(peers.class(position), class);
+            assert_eq!(peers.locate(ip, port, keys).position, Some(position));
+        }
+    }
+
+    #[test]
+    fn peers_come_go_and_change_class_as_in_a_map() {
+        let keys = HashKeys(1, 2);
+        let mut random = fastrand::Rng::with_seed(11);
+        let mut peers = Peers::default();
+        let mut model = BTreeMap::new();
+        for round in 0..6_000 {
+            let ip = Ipv4Addr::new(127, 0, 0, random.u8(0..40));
+            let port = random.u16(1..5);
+            let class = Class {
+                group: GroupId(random.u16(0..3)),
+                seeder: random.bool(),
+                confined: false,
+                unlisted: random.u8(0..8) == 0,
+                edition: random.bool(),
+            };
+            match peers.find(ip, port, &keys) {
+                Some(position) if random.u8(0..3) == 0 => {
+                    peers.reclassify(position, class, &keys);
+                    model.insert((ip, port), class);
+                }
+                Some(position) => {
+                    let (was, peer) = peers.remove(position, &keys);
+                    assert_eq!((peer.ip, peer.port), (ip, port));
+                    assert_eq!(model.remove(&(ip, port)), Some(was));
+                }
+                None if round / 1_000 % 2 == 0 => {
+                    let peer = Peer {
+                        ip,
+                        port,
+                        id: PeerId([0; 20]),
+                        completed: false,
+                        last_announce: Timestamp(round),
+                    };
+                    peers.insert(class, peer, &keys);
+                    model.insert((ip, port), class);
+                }
+                None => {}
+            }
+            if round % 16 == 0 {
+                check(&peers, &model, &keys);
+            }
+        }
+    }
+
+    #[test]
+    fn locating_counts_the_address_and_names_its_oldest() {
+        let keys = HashKeys(3, 4);
+        let class = Class {
+            group: OTHER,
+            seeder: false,
+            confined: false,
+            unlisted: false,
+            edition: false,
+        };
+        for others in [0, 100] {
+            let mut peers = Peers::default();
+            let ip = Ipv4Addr::new(127, 0, 0, 1);
+            let mut insert = |ip, port, at| {
+                let peer = Peer {
+                    ip,
+                    port,
+                    id: PeerId([0; 20]),
+                    completed: false,
+                    last_announce: Timestamp(at),
+                };
+                peers.insert(class, peer, &keys);
+            };
+            (0..others).for_each(|n| insert(Ipv4Addr::new(127, 9, 0, n), 7, 0));
+            insert(ip, 10, 50);
+            insert(ip, 11, 40);
+            insert(ip, 12, 60);
+            let located = peers.locate(ip, 99, &keys);
+            assert_eq!((located.position, located.same_address), (None, 3));
+            assert_eq!(peers.get(located.oldest.unwrap()).port, 11);
+        }
+    }
+
+    #[test]
+    fn a_peer_takes_32_bytes() {
+        assert_eq!(size_of::<Peer<Ipv4Addr>>(), 32);
+    }
+}

@@ -1,0 +1,259 @@
+//! Which peers an asker is given: by priority, at random within a priority, with a few from
+//! outside, and with work that depends on how many are handed out and not on how many there are.
+
+use super::address::Address;
+use super::groups::{GroupId, PeerGroups, Priority};
+use super::peers::{Peer, Peers};
+use crate::bittorrent::PeerId;
+use crate::time::Timestamp;
+use std::ops::Range;
+
+/// Up to this many peers of one priority are shuffled; of more, random ones are drawn until
+/// enough are found, which hits few twice.
+const SHUFFLED: usize = 512;
+/// Draws from a large priority may be in vain (expired peers, one peer id used by many). Beyond
+/// so many for each place plus a few, the list stays shorter.
+const DRAWS_PER_PLACE: usize = 4;
+const SPARE_DRAWS: usize = 64;
+
+/// Who asks.
+#[derive(Clone, Copy, Debug)]
+pub struct Asker<A> {
+    /// Its own peer group.
+    pub group: GroupId,
+    /// Seeders are not given seeders.
+    pub seeder: bool,
+    /// Nobody is given itself, under whatever address.
+    pub id: PeerId,
+    /// Its address and port if it is of this family.
+    pub own: Option<(A, u16)>,
+}
+
+/// How many peers are to be chosen.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted {
+    /// At most so many in all.
+    pub places: usize,
+    /// A priority with which the list gets this long is the last that fills it.
+    pub enough: usize,
+    /// So many of the last places are kept for the priorities after that, and at most a quarter.
+    pub outside: usize,
+}
+
+/// When a peer counts as gone.
+#[derive(Clone, Copy, Debug)]
+pub struct Liveness {
+    /// The present.
+    pub now: Timestamp,
+    /// Seconds after its last announce.
+    pub expiry: u32,
+}
+
+impl Liveness {
+    /// Whether a peer that announced at `last_announce` is still there.
+    pub fn is_alive(&self, last_announce: Timestamp) -> bool {
+        self.now.since(last_announce) < self.expiry
+    }
+}
+
+/// Peers of one class that the asker may be given.
+#[derive(Clone, Debug)]
+struct Candidates {
+    priority: Priority,
+    seeders: bool,
+    range: Range<usize>,
+}
+
+/// Chooses peers; keeps its memory between two choices.
+#[derive(Debug, Default)]
+pub struct Selection {
+    candidates: Vec<Candidates>,
+    shuffled: Vec<u32>,
+    drawn: Drawn,
+    chosen: Vec<u32>,
+}
+
+impl Selection {
+    /// The positions of the chosen peers, in the order in which they are handed out.
+    pub fn choose<A: Address>(
+        &mut self,
+        peers: &Peers<A>,
+        asker: &Asker<A>,
+        groups: &PeerGroups,
+        wanted: &Wanted,
+        liveness: Liveness,
+        random: &mut fastrand::Rng,
+    ) -> &[u32] {
+        self.chosen.clear();
+        if wanted.places == 0 {
+            return &self.chosen;
+        }
+        self.find_candidates(peers, asker, groups);
+        let may_be_given = |position: usize| {
+            let peer: &Peer<A> = peers.get(position);
+            liveness.is_alive(peer.last_announce)
+                && peer.id != asker.id
+                && asker.own != Some((peer.ip, peer.port))
+        };
+        let reserved = wanted.outside.min(wanted.places / 4);
+        let candidates = std::mem::take(&mut self.candidates);
+
+        let mut unused = &candidates[..];
+        while let Some(first) = unused.first() {
+            let same = |candidate: &&Candidates| candidate.priority == first.priority;
+            let (now, later) = unused.split_at(unused.iter().take_while(same).count());
+            self.draw(now, wanted.places, &may_be_given, random);
+            unused = later;
+            if self.chosen.len() >= wanted.enough.min(wanted.places - reserved) {
+                break;
+            }
+        }
+        let inside = self.chosen.len();
+        // Seeders first: they have what a swarm that is cut off may lack.
+        for seeders in [true, false] {
+            for candidate in unused.iter().filter(|one| one.seeders == seeders) {
+                let one = std::slice::from_ref(candidate);
+                self.draw(one, inside + reserved, &may_be_given, random);
+            }
+        }
+        // All places were filled from inside; what came from outside takes some of them back.
+        let outside = self.chosen.len() - inside;
+        let kept = inside.min(wanted.places - outside);
+        self.chosen.drain(kept..inside);
+        self.candidates = candidates;
+        &self.chosen
+    }
+
+    /// Lists the classes that the asker may be given, the first to be handed out first.
+    fn find_candidates<A: Address>(
+        &mut self,
+        peers: &Peers<A>,
+        asker: &Asker<A>,
+        groups: &PeerGroups,
+    ) {
+        self.candidates.clear();
+        for (class, range) in peers.segments() {
+            let useful = !class.unlisted && !(class.seeder && asker.seeder);
+            let reachable = !class.confined || class.group == asker.group;
+            if useful && reachable && groups.visible(class.group, asker.group) {
+                self.candidates.push(Candidates {
+                    priority: groups.priority(class.group),
+                    seeders: class.seeder,
+                    range,
+                });
+            }
+        }
+        self.candidates
+            .sort_by_key(|candidates| candidates.priority);
+    }
+
+    /// Adds peers of all of `candidates`, each as likely as any other, until `chosen` has `limit`
+    /// or there are no more.
+    fn draw(
+        &mut self,
+        candidates: &[Candidates],
+        limit: usize,
+        may_be_given: &impl Fn(usize) -> bool,
+        random: &mut fastrand::Rng,
+    ) {
+        let total = candidates.iter().map(|one| one.range.len()).sum::<usize>();
+        if total <= SHUFFLED {
+            self.draw_shuffled(candidates, limit, may_be_given, random);
+        } else {
+            self.draw_single(candidates, total, limit, may_be_given, random);
+        }
+    }
+
+    /// A shuffle (Fisher and Yates) that ends as soon as enough are found.
+    fn draw_shuffled(
+        &mut self,
+        candidates: &[Candidates],
+        limit: usize,
+        may_be_given: &impl Fn(usize) -> bool,
+        random: &mut fastrand::Rng,
+    ) {
+        self.shuffled.clear();
+        for candidate in candidates {
+            let range = candidate.range.start as u32..candidate.range.end as u32;
+            self.shuffled.extend(range);
+        }
+        for next in 0..self.shuffled.len() {
+            if self.chosen.len() >= limit {
+                return;
+            }
+            let other = random.usize(next..self.shuffled.len());
+            self.shuffled.swap(next, other);
+            if may_be_given(self.shuffled[next] as usize) {
+                self.chosen.push(self.shuffled[next]);
+            }
+        }
+    }
+
+    fn draw_single(
+        &mut self,
+        candidates: &[Candidates],
+        total: usize,
+        limit: usize,
+        may_be_given: &impl Fn(usize) -> bool,
+        random: &mut fastrand::Rng,
+    ) {
+        self.drawn.clear();
+        let places = limit.saturating_sub(self.chosen.len());
+        for _ in 0..places * DRAWS_PER_PLACE + SPARE_DRAWS {
+            if self.chosen.len() >= limit {
+                return;
+            }
+            let position = nth(candidates, random.usize(0..total)) as u32;
+            if self.drawn.insert(position) && may_be_given(position as usize) {
+                self.chosen.push(position);
+            }
+        }
+    }
+}
+
+/// The position of the `n`-th peer of all candidates; `n` is smaller than their number.
+fn nth(candidates: &[Candidates], mut n: usize) -> usize {
+    for candidate in candidates {
+        if n < candidate.range.len() {
+            return candidate.range.start + n;
+        }
+        n -= candidate.range.len();
+    }
+    unreachable!("n is below the number of candidates")
+}
+
+/// The positions drawn so far: a list, and a bit for each hash of a position that says at once
+/// that nearly every new one is new.
+#[derive(Debug)]
+struct Drawn {
+    positions: Vec<u32>,
+    bits: [u64; 64],
+}
+
+impl Default for Drawn {
+    fn default() -> Self {
+        Drawn {
+            positions: Vec::new(),
+            bits: [0; 64],
+        }
+    }
+}
+
+impl Drawn {
+    fn clear(&mut self) {
+        self.positions.clear();
+        self.bits.fill(0);
+    }
+
+    /// Whether the position was not in the set before.
+    fn insert(&mut self, position: u32) -> bool {
+        let word = &mut self.bits[(position >> 6) as usize % 64];
+        let bit = 1 << (position % 64);
+        if *word & bit != 0 && self.positions.contains(&position) {
+            return false;
+        }
+        *word |= bit;
+        self.positions.push(position);
+        true
+    }
+}

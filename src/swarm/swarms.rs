@@ -1,0 +1,424 @@
+//! The map from info hash to swarm.
+
+use super::address::{Address, HashKeys};
+use super::groups::{GroupId, PeerGroups};
+use super::index::Index;
+use super::peers::{Class, Peer, Peers, headroom, reserve_for_one_more};
+use super::selection::Liveness;
+use super::sweep::Sweep;
+use crate::bittorrent::{Counts, InfoHash, PeerId};
+use crate::chain::{Chain, Linked, Links};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// All peers of one info hash.
+#[derive(Debug)]
+pub struct Swarm {
+    info_hash: InfoHash,
+    ipv4: Peers<Ipv4Addr>,
+    /// Most swarms have none.
+    ipv6: Option<Box<Peers<Ipv6Addr>>>,
+    completions: u32,
+    /// Whether the swarm is in the chain of those with a single peer, and where.
+    single: bool,
+    links: Links,
+}
+
+impl Linked for Swarm {
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+/// The address families: which of a swarm's peers are of this one.
+pub trait Family: Address {
+    /// The swarm's peers of this family; `None` if there never was one.
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>>;
+
+    /// The same, to be changed.
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self>;
+}
+
+impl Family for Ipv4Addr {
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>> {
+        Some(&swarm.ipv4)
+    }
+
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
+        &mut swarm.ipv4
+    }
+}
+
+impl Family for Ipv6Addr {
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>> {
+        swarm.ipv6.as_deref()
+    }
+
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
+        swarm.ipv6.get_or_insert_default()
+    }
+}
+
+impl Swarm {
+    fn new(info_hash: InfoHash) -> Swarm {
+        Swarm {
+            info_hash,
+            ipv4: Peers::default(),
+            ipv6: None,
+            completions: 0,
+            single: false,
+            links: Links::default(),
+        }
+    }
+
+    /// Which torrent it is about.
+    pub fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// How many peers it has.
+    pub fn len(&self) -> usize {
+        self.ipv4.len() + self.ipv6.as_ref().map_or(0, |peers| peers.len())
+    }
+
+    /// Whether it has none, for the moment before it is forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Its peers by kind, and its finished downloads.
+    pub fn counts(&self) -> Counts {
+        fn count<A: Address>(peers: &Peers<A>, seeders: bool) -> u32 {
+            let segments = peers.segments();
+            let wanted = segments.filter(|(class, _)| class.seeder == seeders);
+            wanted.map(|(_, range)| range.len() as u32).sum()
+        }
+        let of_kind = |seeders| {
+            count(&self.ipv4, seeders) + self.ipv6.as_ref().map_or(0, |peers| count(peers, seeders))
+        };
+        Counts {
+            seeders: of_kind(true),
+            leechers: of_kind(false),
+            completions: self.completions,
+        }
+    }
+}
+
+/// A peer that announces.
+#[derive(Clone, Copy, Debug)]
+pub struct Arrival<A> {
+    /// Where it is.
+    pub ip: A,
+    /// Where it listens; 0 if it does not say.
+    pub port: u16,
+    /// Who it is.
+    pub id: PeerId,
+    /// Whether it has the whole content.
+    pub seeder: bool,
+    /// Whether it says that it has just finished.
+    pub completed: bool,
+}
+
+/// What the operator allows. A reload may change any of it.
+#[derive(Clone, Debug)]
+pub struct Rules {
+    /// Peers in all swarms together.
+    pub max_peers: usize,
+    /// Peers of one address in one swarm.
+    pub max_peers_per_address: usize,
+    /// Seconds after the last announce until a peer is gone.
+    pub peer_expiry_interval: u32,
+    /// Ports at which a peer is never handed out.
+    pub refused_ports: Vec<u16>,
+}
+
+impl Rules {
+    fn is_unlisted(&self, port: u16) -> bool {
+        port == 0 || self.refused_ports.contains(&port)
+    }
+
+    pub(super) fn class(&self, peer: (impl Address, u16), placed: Placed, seeder: bool) -> Class {
+        Class {
+            group: placed.group,
+            seeder,
+            confined: peer.0.is_confined(),
+            unlisted: self.is_unlisted(peer.1),
+            edition: placed.edition,
+        }
+    }
+}
+
+/// The group an address belongs to, and the edition of the groups that says so.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Placed {
+    pub group: GroupId,
+    pub edition: bool,
+}
+
+/// Sums over all swarms, kept with each change and never counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Peers that have the whole content.
+    pub seeders: usize,
+    /// Peers that do not.
+    pub leechers: usize,
+    /// Peers by group number.
+    pub by_group: Vec<usize>,
+}
+
+impl Totals {
+    /// All peers.
+    pub fn peers(&self) -> usize {
+        self.seeders + self.leechers
+    }
+
+    fn of_kind(&mut self, class: Class) -> [&mut usize; 2] {
+        let group = usize::from(class.group.0);
+        if self.by_group.len() <= group {
+            self.by_group.resize(group + 1, 0);
+        }
+        let kind = if class.seeder {
+            &mut self.seeders
+        } else {
+            &mut self.leechers
+        };
+        [kind, &mut self.by_group[group]]
+    }
+
+    pub(super) fn add(&mut self, class: Class) {
+        for count in self.of_kind(class) {
+            *count += 1;
+        }
+    }
+
+    pub(super) fn subtract(&mut self, class: Class) {
+        for count in self.of_kind(class) {
+            *count -= 1;
+        }
+    }
+}
+
+/// All swarms.
+#[derive(Debug)]
+pub struct Swarms {
+    pub(super) keys: HashKeys,
+    pub(super) rules: Rules,
+    pub(super) swarms: Vec<Swarm>,
+    index: Index,
+    /// Swarms of one peer, the one that announced the longest time ago first.
+    singles: Chain,
+    pub(super) totals: Totals,
+    /// Which edition of the peer groups is in force; see [`Class::edition`].
+    pub(super) edition: bool,
+    pub(super) sweep: Sweep,
+}
+
+impl Swarms {
+    /// No swarms yet.
+    pub fn new(keys: HashKeys, rules: Rules) -> Swarms {
+        Swarms {
+            keys,
+            rules,
+            swarms: Vec::new(),
+            index: Index::with_capacity(0),
+            singles: Chain::default(),
+            totals: Totals::default(),
+            edition: false,
+            sweep: Sweep::default(),
+        }
+    }
+
+    /// How many swarms there are.
+    pub fn len(&self) -> usize {
+        self.swarms.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.swarms.is_empty()
+    }
+
+    /// Sums over all of them.
+    pub fn totals(&self) -> &Totals {
+        &self.totals
+    }
+
+    /// The rules in force.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Puts other rules into force. They count for peers that announce from now on.
+    pub fn set_rules(&mut self, rules: Rules) {
+        self.rules = rules;
+    }
+
+    /// The swarm of an info hash, if it has peers.
+    pub fn get(&self, info_hash: &InfoHash) -> Option<&Swarm> {
+        self.slot(info_hash).map(|slot| &self.swarms[slot])
+    }
+
+    /// The swarm at a place below [`Swarms::len`]. Places are valid until the next change.
+    pub fn at(&self, place: usize) -> &Swarm {
+        &self.swarms[place]
+    }
+
+    /// Enters a peer or brings it up to date, and returns its group. Where [`Rules::max_peers`]
+    /// are there already and no swarm of a single peer can make room, a new peer is not entered.
+    pub fn announce<A: Family>(
+        &mut self,
+        info_hash: &InfoHash,
+        arrival: &Arrival<A>,
+        groups: &PeerGroups,
+        liveness: Liveness,
+    ) -> GroupId {
+        let mut slot = self.slot(info_hash);
+        let peers = slot.and_then(|slot| A::peers(&self.swarms[slot]));
+        let located = peers.map(|peers| peers.locate(arrival.ip, arrival.port, &self.keys));
+        let position = located.as_ref().and_then(|located| located.position);
+        let known = peers.zip(position).map(|(peers, at)| peers.class(at));
+        let group = match known {
+            Some(class) if class.edition == self.edition => class.group,
+            _ => groups.find(arrival.ip.into()),
+        };
+        let placed = Placed {
+            group,
+            edition: self.edition,
+        };
+        let class = self
+            .rules
+            .class((arrival.ip, arrival.port), placed, arrival.seeder);
+
+        match (slot, position, known) {
+            (Some(slot), Some(position), Some(known)) => {
+                let peers = A::peers_mut(&mut self.swarms[slot]);
+                let peer = peers.get_mut(position);
+                let newly_completed = arrival.completed && arrival.seeder && !peer.completed;
+                peer.id = arrival.id;
+                peer.last_announce = liveness.now;
+                peer.completed |= newly_completed;
+                if known != class {
+                    peers.reclassify(position, class, &self.keys);
+                    self.totals.subtract(known);
+                    self.totals.add(class);
+                }
+                self.swarms[slot].completions += u32::from(newly_completed);
+                self.note_size(slot);
+            }
+            _ => {
+                let crowd = located.filter(|located| {
+                    located.same_address >= self.rules.max_peers_per_address.max(1)
+                });
+                if let (Some(slot), Some(oldest)) = (slot, crowd.and_then(|crowd| crowd.oldest)) {
+                    let peers = A::peers_mut(&mut self.swarms[slot]);
+                    let (class, _) = peers.remove(oldest, &self.keys);
+                    self.totals.subtract(class);
+                } else if self.totals.peers() >= self.rules.max_peers {
+                    if !self.make_room(slot) {
+                        return group;
+                    }
+                    slot = self.slot(info_hash);
+                }
+                let slot = slot.unwrap_or_else(|| self.add_swarm(info_hash));
+                let completed = arrival.completed && arrival.seeder;
+                let peer = Peer {
+                    ip: arrival.ip,
+                    port: arrival.port,
+                    id: arrival.id,
+                    completed,
+                    last_announce: liveness.now,
+                };
+                A::peers_mut(&mut self.swarms[slot]).insert(class, peer, &self.keys);
+                self.totals.add(class);
+                self.swarms[slot].completions += u32::from(completed);
+                self.note_size(slot);
+            }
+        }
+        group
+    }
+
+    /// Removes a peer; one that is not known is no error.
+    pub fn leave<A: Family>(&mut self, info_hash: &InfoHash, ip: A, port: u16) {
+        let Some(slot) = self.slot(info_hash) else {
+            return;
+        };
+        let position = A::peers(&self.swarms[slot]).and_then(|p| p.find(ip, port, &self.keys));
+        if let Some(position) = position {
+            let (class, _) = A::peers_mut(&mut self.swarms[slot]).remove(position, &self.keys);
+            self.totals.subtract(class);
+            self.note_size(slot);
+        }
+    }
+
+    fn slot(&self, info_hash: &InfoHash) -> Option<usize> {
+        let hash = self.keys.hash_bytes(&info_hash.0);
+        self.index
+            .find(hash, |slot| self.swarms[slot].info_hash == *info_hash)
+    }
+
+    fn add_swarm(&mut self, info_hash: &InfoHash) -> usize {
+        let slot = self.swarms.len();
+        reserve_for_one_more(&mut self.swarms);
+        self.swarms.push(Swarm::new(*info_hash));
+        let (keys, swarms) = (&self.keys, &self.swarms);
+        let hash_of = |slot: usize| keys.hash_bytes(&swarms[slot].info_hash.0);
+        self.index.insert(hash_of(slot), slot, hash_of);
+        slot
+    }
+
+    /// Keeps the chain of single peers up to date, and forgets a swarm without peers, after which
+    /// another swarm has its slot.
+    pub(super) fn note_size(&mut self, slot: usize) {
+        let size = self.swarms[slot].len();
+        if self.swarms[slot].single {
+            self.singles.remove(&mut self.swarms, slot);
+        }
+        self.swarms[slot].single = size == 1;
+        if size == 1 {
+            self.singles.push(&mut self.swarms, slot);
+        } else if size == 0 {
+            self.forget(slot);
+        }
+    }
+
+    fn forget(&mut self, slot: usize) {
+        let (keys, swarms) = (&self.keys, &self.swarms);
+        let hash_of = |slot: usize| keys.hash_bytes(&swarms[slot].info_hash.0);
+        self.index.remove(hash_of(slot), slot, hash_of);
+        self.swarms.swap_remove(slot);
+        let last = self.swarms.len();
+        if let Some(moved) = self.swarms.get(slot) {
+            let hash = self.keys.hash_bytes(&moved.info_hash.0);
+            self.index.relocate(hash, last, slot);
+            if moved.single {
+                self.singles.moved(&mut self.swarms, slot);
+            }
+        }
+        if self.swarms.capacity() > last * 2 + 64 {
+            self.swarms.shrink_to(last + headroom(last));
+        }
+    }
+
+    /// Forgets the swarm of a single peer that announced the longest time ago, but not the one
+    /// at `spared`: a flood of made-up info hashes pushes out itself, and never a swarm in which
+    /// somebody has found somebody.
+    fn make_room(&mut self, spared: Option<usize>) -> bool {
+        if let Some(spared) = spared.filter(|&slot| self.swarms[slot].single) {
+            self.singles.remove(&mut self.swarms, spared);
+            self.swarms[spared].single = false;
+        }
+        let Some(oldest) = self.singles.first() else {
+            if let Some(spared) = spared {
+                self.note_size(spared);
+            }
+            return false;
+        };
+        let Swarm { ipv4, ipv6, .. } = &mut self.swarms[oldest];
+        let class = match ipv6 {
+            Some(ipv6) if ipv4.is_empty() => ipv6.remove(0, &self.keys).0,
+            _ => ipv4.remove(0, &self.keys).0,
+        };
+        self.totals.subtract(class);
+        self.note_size(oldest);
+        true
+    }
+}

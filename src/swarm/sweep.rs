@@ -1,0 +1,165 @@
+//! The sweep: every swarm and peer is looked at once in a while, a bounded number at a time, to
+//! drop peers that have expired and, after a reload, to put peers into their new groups.
+
+use super::groups::PeerGroups;
+use super::peers::Peers;
+use super::selection::Liveness;
+use super::swarms::{Family, Placed, Rules, Swarms, Totals};
+use super::{HashKeys, Peer};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// How far the present pass has got. It goes from the last swarm to the first and in each from
+/// the last peer to the first, because what leaves is replaced from behind: nothing that was
+/// there when the pass began is passed over.
+#[derive(Debug, Default)]
+pub(super) struct Sweep {
+    /// Swarms that the pass has still before it.
+    swarms_left: usize,
+    /// The same for the peers of the last of these; `None` when it has not been begun.
+    peers_left: Option<PeersLeft>,
+    /// The pass puts peers into their new groups.
+    regrouping: bool,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct PeersLeft {
+    ipv4: usize,
+    ipv6: usize,
+}
+
+impl Swarms {
+    /// Begins to move every peer from the group in which it is to the one in which `groups`,
+    /// from now on handed to all calls, sees it. Must not be called while [`Swarms::is_regrouping`].
+    pub fn regroup(&mut self) {
+        debug_assert!(!self.sweep.regrouping);
+        self.edition = !self.edition;
+        self.sweep = Sweep {
+            swarms_left: self.swarms.len(),
+            peers_left: None,
+            regrouping: true,
+        };
+    }
+
+    /// Whether some peers are still in the groups of the time before [`Swarms::regroup`].
+    pub fn is_regrouping(&self) -> bool {
+        self.sweep.regrouping
+    }
+
+    /// Looks at about `budget` swarms and peers and returns true at the end of a pass, with the
+    /// next call beginning another one.
+    pub fn sweep(&mut self, budget: usize, groups: &PeerGroups, liveness: Liveness) -> bool {
+        let mut budget = budget;
+        self.sweep.swarms_left = self.sweep.swarms_left.min(self.swarms.len());
+        while let Some(slot) = self.sweep.swarms_left.checked_sub(1) {
+            if budget == 0 {
+                return false;
+            }
+            budget -= 1;
+            if self.sweep_swarm(slot, &mut budget, groups, liveness) {
+                self.sweep.swarms_left = slot;
+            }
+        }
+        self.sweep = Sweep {
+            swarms_left: self.swarms.len(),
+            peers_left: None,
+            regrouping: false,
+        };
+        true
+    }
+
+    /// Returns true when the swarm is done with.
+    fn sweep_swarm(
+        &mut self,
+        slot: usize,
+        budget: &mut usize,
+        groups: &PeerGroups,
+        liveness: Liveness,
+    ) -> bool {
+        let swarm = &mut self.swarms[slot];
+        let before = swarm.len();
+        let left = self.sweep.peers_left.get_or_insert(PeersLeft {
+            ipv4: Ipv4Addr::peers(swarm).map_or(0, Peers::len),
+            ipv6: Ipv6Addr::peers(swarm).map_or(0, Peers::len),
+        });
+        let mut sweeper = Sweeper {
+            keys: &self.keys,
+            rules: &self.rules,
+            totals: &mut self.totals,
+            edition: self.edition,
+            groups,
+            liveness,
+        };
+        let mut done = sweeper.sweep(Ipv4Addr::peers_mut(swarm), &mut left.ipv4, budget);
+        if Ipv6Addr::peers(swarm).is_some() {
+            done &= sweeper.sweep(Ipv6Addr::peers_mut(swarm), &mut left.ipv6, budget);
+        }
+        if done {
+            self.sweep.peers_left = None;
+        }
+        if swarm.len() != before {
+            self.note_size(slot);
+        }
+        done
+    }
+}
+
+struct Sweeper<'a> {
+    keys: &'a HashKeys,
+    rules: &'a Rules,
+    totals: &'a mut Totals,
+    edition: bool,
+    groups: &'a PeerGroups,
+    liveness: Liveness,
+}
+
+impl Sweeper<'_> {
+    /// Returns true when all peers have been looked at.
+    fn sweep<A: Family>(
+        &mut self,
+        peers: &mut Peers<A>,
+        left: &mut usize,
+        budget: &mut usize,
+    ) -> bool {
+        while let Some(position) = self.stale(peers) {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            self.regroup(peers, position);
+        }
+        *left = peers.len().min(*left);
+        while let Some(position) = left.checked_sub(1) {
+            if *budget == 0 {
+                return false;
+            }
+            *budget -= 1;
+            *left = position;
+            if !self.liveness.is_alive(peers.get(position).last_announce) {
+                let (class, _) = peers.remove(position, self.keys);
+                self.totals.subtract(class);
+            }
+        }
+        true
+    }
+
+    /// The last peer of a segment of the other edition: none is left when all have been moved,
+    /// whatever clients announce in between.
+    fn stale<A: Family>(&self, peers: &Peers<A>) -> Option<usize> {
+        let mut segments = peers.segments();
+        let stale = segments.find(|(class, _)| class.edition != self.edition);
+        stale.map(|(_, range)| range.end - 1)
+    }
+
+    fn regroup<A: Family>(&mut self, peers: &mut Peers<A>, position: usize) {
+        let class = peers.class(position);
+        let &Peer { ip, port, .. } = peers.get(position);
+        let placed = Placed {
+            group: self.groups.find(ip.into()),
+            edition: self.edition,
+        };
+        let new = self.rules.class((ip, port), placed, class.seeder);
+        peers.reclassify(position, new, self.keys);
+        self.totals.subtract(class);
+        self.totals.add(new);
+    }
+}

@@ -1,0 +1,49 @@
+//! The numbers that the operator may set.
+
+use crate::swarm::Rules;
+
+/// What the tracker goes by. Times are in seconds.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// When clients are told to come again, give or take a tenth.
+    pub interval: u32,
+    /// When they are told that they may come again; at most `interval`.
+    pub min_interval: u32,
+    /// Peers for a client that does not say how many it wants.
+    pub numwant: u32,
+    /// Peers for one that wants many.
+    pub max_numwant: u32,
+    /// A priority with which an answer gets this many peers is the last that fills it.
+    pub enough_peers: u32,
+    /// Places that are kept for the priorities after that.
+    pub outside_peers: u32,
+    /// Info hashes in one scrape.
+    pub max_scrape: usize,
+    /// Whether a scrape without info hash is answered with everything.
+    pub full_scrape: bool,
+    /// Limits of the swarms.
+    pub rules: Rules,
+}
+
+#[cfg(test)]
+impl Default for Settings {
+    /// The defaults of the configuration file.
+    fn default() -> Self {
+        Settings {
+            interval: 1800,
+            min_interval: 300,
+            numwant: 50,
+            max_numwant: 200,
+            enough_peers: 30,
+            outside_peers: 4,
+            max_scrape: 100,
+            full_scrape: false,
+            rules: Rules {
+                max_peers: 20_000_000,
+                max_peers_per_address: 64,
+                peer_expiry_interval: 4500,
+                refused_ports: vec![22, 25],
+            },
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! The threads that do what would make the loop wait.
+
+use crate::bittorrent::{Counts, InfoHash};
+use crate::channel::Desk;
+use crate::job::{Job, Outcome};
+use crate::protocol::http::response::scrape_body;
+use std::io;
+use std::thread::{Builder, JoinHandle};
+
+/// Starts `count` workers; they end when the loop's side of the channel is dropped.
+pub fn start(count: usize, desk: &Desk) -> io::Result<Vec<JoinHandle<()>>> {
+    let start_one = |number| {
+        let desk = desk.clone();
+        let name = format!("worker {number}");
+        Builder::new().name(name).spawn(move || work(&desk))
+    };
+    (1..=count).map(start_one).collect()
+}
+
+fn work(desk: &Desk) {
+    while let Some(job) = desk.next_job() {
+        desk.bring(carry_out(job));
+    }
+}
+
+fn carry_out(job: Job) -> Outcome {
+    match job {
+        Job::WriteFullScrape {
+            files,
+            min_request_interval,
+        } => write_full_scrape(files, min_request_interval),
+    }
+}
+
+fn write_full_scrape(mut files: Vec<(InfoHash, Counts)>, min_request_interval: u32) -> Outcome {
+    files.sort_unstable_by_key(|(info_hash, _)| *info_hash);
+    files.dedup_by_key(|(info_hash, _)| *info_hash);
+    let mut body = Vec::new();
+    scrape_body(&mut body, &files, min_request_interval);
+    Outcome::FullScrape(body.into())
+}
