@@ -10,6 +10,7 @@ pub mod logging;
 pub mod process;
 pub mod protocol;
 pub mod reactor;
+pub mod record;
 pub mod startup;
 pub mod swarm;
 pub mod time;

@@ -1,5 +1,11 @@
 //! The configuration files that are shipped, and files a configuration names.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
 use std::collections::BTreeSet;
 use std::fmt::Debug;
 use std::fs;

@@ -7,9 +7,9 @@ use std::path::Path;
 
 use ipnet::IpNet;
 
-use super::document::Place;
 use super::fault::{Fault, quoted};
-use super::values::Word;
+use super::places::Place;
+use super::words::Word;
 
 /// Ten full routing tables; what is larger is not a CIDR file.
 const LARGEST: u64 = 256 << 20;
@@ -182,5 +182,12 @@ mod tests {
         let found = parse(Path::new("f"), b"\xff\xfe1\x000\x00\n\x1b[2J\n");
         assert_eq!(found.faults.len(), 2);
         assert!(!texts(&found.faults).concat().contains('\x1b'));
+    }
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_panic(bytes: Vec<u8>, text in "([0-9a-f.:/# \r\n\t-]|\\PC){0,80}") {
+            parse(Path::new("f"), &bytes);
+            parse(Path::new("f"), text.as_bytes());
+        }
     }
 }

@@ -4,7 +4,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::document::{Document, Place};
+use super::document::Document;
+use super::places::Place;
 
 /// Nobody reads more at once, and a hostile file could have a million.
 pub(super) const MOST_REPORTED: usize = 200;
@@ -127,7 +128,7 @@ impl<'a> Report<'a> {
 
     /// The warnings if nothing is wrong, else everything that is.
     pub fn finish(self) -> Result<Vec<Fault>, Faults> {
-        let sorted = |mut found: Vec<Fault>| -> Vec<Fault> {
+        let sorted = |mut found: Vec<Fault>, kind: &str| -> Vec<Fault> {
             // A stable sort: what other files hold keeps its order, at the end.
             found.sort_by_key(|fault| match fault.file == self.file {
                 true => (false, fault.line, fault.column),
@@ -138,14 +139,14 @@ impl<'a> Report<'a> {
             if let Some(last) = found.last().cloned()
                 && more > 0
             {
-                let text = format!("there are {more} more like these after this one");
+                let text = format!("{kind}{more} more after this one are not shown");
                 found.push(Fault { text, ..last });
             }
             found
         };
         match self.faults.is_empty() {
-            true => Ok(sorted(self.warnings)),
-            false => Err(Faults(sorted(self.faults))),
+            true => Ok(sorted(self.warnings, "warning: ")),
+            false => Err(Faults(sorted(self.faults, ""))),
         }
     }
 }

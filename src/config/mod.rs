@@ -14,19 +14,23 @@ mod cidr_file;
 mod document;
 mod fault;
 mod networks;
+mod parties;
+mod places;
 mod read;
 mod settings;
 mod summary;
 #[cfg(test)]
 mod tests;
 mod values;
+mod words;
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use document::{Document, Misplaced, Place};
+use document::Document;
 use fault::Report;
+use places::{Misplaced, Place};
 
 pub use fault::{Fault, Faults};
 pub use settings::{

@@ -58,5 +58,5 @@ fn clear_host_bits(path: &str, networks: &mut [IpNet], report: &mut Report<'_>) 
 
 /// What an operator is told about a file named at `key` that cannot be read.
 pub fn cannot_read(key: &str, file: &Path, error: &std::io::Error) -> String {
-    format!("{key} {} cannot be read: {error}", file.display())
+    format!("{key} {file:?} cannot be read: {error}")
 }

@@ -6,8 +6,9 @@ use std::fmt::Display;
 use serde_path_to_error::{Segment, Track};
 use serde_yaml::Value;
 
-use super::document::{Document, Misplaced};
+use super::document::Document;
 use super::fault::{MOST_REPORTED, quoted};
+use super::places::{Misplaced, Place};
 use super::settings::{
     Database, ForwardedAnnounce, Hashlist, Logging, Neighbor, PeerGroup, Server, Settings, Tracker,
     TrackerRule, Workers,
@@ -64,7 +65,7 @@ pub fn settings(document: &mut Document) -> (Settings, Vec<Misplaced>) {
     (Settings::default(), faults)
 }
 
-fn place_of(document: &Document, path: &[String]) -> super::document::Place {
+fn place_of(document: &Document, path: &[String]) -> Place {
     document.place(path.iter().map(String::as_str))
 }
 

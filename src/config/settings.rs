@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use ipnet::IpNet;
 use serde::{Deserialize, Deserializer};
 
-use super::values::{self, word, word_or_off, words};
 use super::values::{DatabaseUrl, LogLevel, Password, PortRange, TimeOfDay, TrackerMode};
+use super::words::{section, word, word_or_off, words};
 
 /// Declares a section: a key, its type and its default a line. A missing key
 /// and one without a value (`interval:`) both mean the default, which serde's
@@ -54,7 +54,7 @@ macro_rules! section {
                 struct Written {
                     $($(#[serde($($serde)*)])? $key: Option<$type>,)*
                 }
-                let written: Written = values::section(deserializer)?;
+                let written: Written = section(deserializer)?;
                 let default = Self::default();
                 Ok(Self {
                     $($key: written.$key.unwrap_or(default.$key),)*

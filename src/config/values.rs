@@ -1,22 +1,15 @@
 //! What single values look like in the file, and their types in the program.
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, MapAccess, Unexpected, Visitor};
+use serde::de::Deserializer;
 
-/// A value that is written as a word.
-pub(super) trait Word: Sized {
-    /// What may be written, after "must be".
-    const EXPECTED: &'static str;
-
-    /// The value, unless the word is no such thing.
-    fn read(word: &str) -> Option<Self>;
-}
+use super::words::Word;
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,10 +81,16 @@ pub(super) fn host_and_port(text: &str) -> Option<(String, Option<u16>)> {
         }
     };
     let port = match port.strip_prefix(':') {
-        Some(port) => Some(port.parse().ok().filter(|&port: &u16| port != 0)?),
+        Some(port) => Some(number(port).filter(|&port: &u16| port != 0)?),
         None => port.is_empty().then_some(None)?,
     };
     Some((host.to_owned(), port))
+}
+
+/// A number of digits alone: Rust itself takes a plus sign.
+fn number<T: FromStr>(digits: &str) -> Option<T> {
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+    is_number.then(|| digits.parse().ok())?
 }
 
 /// Whether `host` is a name as DNS has them (underscores are seen in practice)
@@ -210,9 +209,7 @@ impl Word for TimeOfDay {
         let mut fields = word.split(':');
         let mut next = |limit: u8| {
             let digits = fields.next().filter(|digits| digits.len() == 2)?;
-            let is_number = digits.bytes().all(|b| b.is_ascii_digit());
-            let number: u8 = is_number.then(|| digits.parse().ok())??;
-            (number < limit).then_some(number)
+            number(digits).filter(|&number| number < limit)
         };
         let (hour, minute, second) = (next(24)?, next(60)?, next(60)?);
         fields.next().is_none().then_some(Self {
@@ -245,7 +242,7 @@ impl Word for PortRange {
 
     fn read(word: &str) -> Option<Self> {
         let (first, last) = word.split_once('-').unwrap_or((word, word));
-        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|&port| port > 0);
+        let port = |text: &str| number(text.trim()).filter(|&port: &u16| port != 0);
         let (first, last) = (port(first)?, port(last)?);
         (first <= last).then_some(Self { first, last })
     }
@@ -266,11 +263,7 @@ impl Word for IpNet {
     /// networks become IPv4, as the addresses of peers do.
     fn read(word: &str) -> Option<Self> {
         let (address, length) = match word.split_once('/') {
-            Some((address, length)) => {
-                let is_number = length.bytes().all(|b| b.is_ascii_digit());
-                let length = is_number.then(|| length.parse::<u8>().ok())??;
-                (address, Some(length))
-            }
+            Some((address, length)) => (address, Some(number(length)?)),
             None => (word, None),
         };
         let address: IpAddr = address.parse().ok()?;
@@ -284,85 +277,4 @@ impl Word for IpNet {
         let v4 = v4.and_then(|(address, length)| Ipv4Net::new(address, length).ok());
         Some(v4.map_or(net, IpNet::V4))
     }
-}
-
-/// Reads a [`Word`], from a number too: `443` needs no quotes in a list of ports.
-struct AsWord<T>(T);
-
-impl<'de, T: Word> Deserialize<'de> for AsWord<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordVisitor<T>(PhantomData<T>);
-
-        impl<T: Word> Visitor<'_> for WordVisitor<T> {
-            type Value = T;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(T::EXPECTED)
-            }
-
-            fn visit_str<E: de::Error>(self, word: &str) -> Result<T, E> {
-                T::read(word.trim()).ok_or_else(|| E::invalid_value(Unexpected::Str(word), &self))
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<T, E> {
-                T::read(&number.to_string())
-                    .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
-            }
-        }
-
-        let visitor = WordVisitor(PhantomData);
-        deserializer.deserialize_any(visitor).map(Self)
-    }
-}
-
-/// A key whose value is a word; empty is the default.
-pub(super) fn word<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Word,
-{
-    let word = Option::<AsWord<T>>::deserialize(deserializer)?;
-    Ok(word.map(|AsWord(word)| word))
-}
-
-/// A key whose value is a word; empty turns it off.
-pub(super) fn word_or_off<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Word,
-{
-    word(deserializer).map(Some)
-}
-
-/// A key whose value is a list of words; empty is the default.
-pub(super) fn words<'de, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Word,
-{
-    let words = Option::<Vec<AsWord<T>>>::deserialize(deserializer)?;
-    Ok(words.map(|words| words.into_iter().map(|AsWord(word)| word).collect()))
-}
-
-/// Reads a struct from a section only: serde itself would take a list for one.
-pub(super) fn section<'de, D, T>(deserializer: D) -> Result<T, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    struct SectionVisitor<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for SectionVisitor<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a section of keys")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(de::value::MapAccessDeserializer::new(map))
-        }
-    }
-
-    deserializer.deserialize_map(SectionVisitor(PhantomData))
 }
