@@ -3,7 +3,7 @@
 //! Each test has a network namespace of its own: Transmission takes no peers at 127.0.0.0/8, and
 //! nothing but the tracker can tell the clients of each other where no other network is.
 
-use crate::harness::{Daemon, Process, Settings, Value, wait_until, wait_until_within};
+use crate::harness::{Daemon, Process, Settings, percent_encode, wait_until, wait_until_within};
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
 use std::fs::{self, File};
@@ -54,26 +54,16 @@ fn meet(seeder: Starter, leecher: Starter) {
     );
     let torrent = Torrent::announced_at(daemon.address());
     let _seeder = torrent.start(seeder, SEEDER);
-    wait_until("the seeder to announce itself", || seeders(&daemon) == 1);
+    wait_until("the seeder to announce itself", || {
+        torrent.seeders(&daemon) == 1
+    });
     let _leecher = torrent.start(leecher, LEECHER);
     wait_until_within(DOWNLOAD, "the files to be equal", || {
         torrent.is_downloaded()
     });
     wait_until("the leecher to announce that it is complete", || {
-        seeders(&daemon) == 2
+        torrent.seeders(&daemon) == 2
     });
-}
-
-/// The seeders of the only swarm.
-fn seeders(daemon: &Daemon) -> i64 {
-    match daemon.scrape("/scrape").files() {
-        Value::Dictionary(files) => files
-            .values()
-            .filter_map(|file| file.get(b"complete"))
-            .map(Value::integer)
-            .sum(),
-        other => panic!("files is no dictionary: {other:?}"),
-    }
 }
 
 /// Moves this thread, and what it starts from now on, to a network with nothing but a loopback.
@@ -154,10 +144,27 @@ fn installed(command: &str, package: &str) -> Command {
     Command::new(command)
 }
 
+/// What aria2 says about a torrent file; nothing else here can hash.
+fn info_hash_of(torrent: &Path) -> Vec<u8> {
+    let shown = installed("aria2c", "aria2")
+        .arg("--no-conf")
+        .arg("--show-files")
+        .arg(torrent)
+        .output();
+    let shown = String::from_utf8(shown.expect("aria2c runs").stdout).expect("it prints text");
+    let line = shown
+        .lines()
+        .find_map(|line| line.strip_prefix("Info Hash: "));
+    let digits = line.unwrap_or_else(|| panic!("no info hash in: {shown}"));
+    let byte = |at| u8::from_str_radix(&digits[at..at + 2], 16).expect("hex digits");
+    (0..40).step_by(2).map(byte).collect()
+}
+
 /// A torrent of one file, and for each client a folder named after its address.
 struct Torrent {
     folder: TempDir,
     file: PathBuf,
+    info_hash: Vec<u8>,
 }
 
 impl Torrent {
@@ -188,7 +195,12 @@ impl Torrent {
             status.is_ok_and(|status| status.success()),
             "mktorrent fails"
         );
-        Self { folder, file }
+        let info_hash = info_hash_of(&file);
+        Self {
+            folder,
+            file,
+            info_hash,
+        }
     }
 
     fn start(&self, starter: Starter, address: &str) -> Process {
@@ -201,6 +213,14 @@ impl Torrent {
                 .stderr(errors)
                 .env("HOME", self.folder.path()),
         )
+    }
+
+    /// How many seeders of it the tracker knows.
+    fn seeders(&self, daemon: &Daemon) -> i64 {
+        let hash = &self.info_hash;
+        let reply = daemon.scrape(&format!("/scrape?info_hash={}", percent_encode(hash)));
+        let [complete, _, _] = reply.file(hash).expect("a hash asked for is answered");
+        complete
     }
 
     fn output_of(&self, address: &str) -> PathBuf {

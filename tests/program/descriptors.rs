@@ -4,18 +4,42 @@
 use crate::harness::{Client, Daemon, Settings, leecher};
 use std::time::{Duration, Instant};
 
-const FILES: u32 = 64;
+const FILES: u32 = 128;
 
-#[test]
-fn serving_goes_on_without_file_descriptors() {
-    let daemon = Daemon::start_with_few_files(&Settings::default(), FILES);
-    let mut served = daemon.connect();
-    // It is served again and again, so that it is never the one that is idle for longest.
-    let mut connect = || {
+/// Has more clients connect than the daemon has files for. One is served again and again, so that
+/// it is never the one that is idle for longest.
+fn crowd(daemon: &Daemon, served: &mut Client) -> Vec<Client> {
+    let connect = |_| {
         served.announce(&leecher(1));
         daemon.connect()
     };
-    let crowd: Vec<Client> = (0..2 * FILES).map(|_| connect()).collect();
+    (0..2 * FILES).map(connect).collect()
+}
+
+fn newcomer_is_served(daemon: &Daemon) {
+    assert_eq!(daemon.announce(&leecher(2)).counts(), [0, 2, 0]);
+}
+
+/// The daemon knows its limit from the start and keeps below it.
+#[test]
+fn a_small_limit_is_lived_with() {
+    let daemon = Daemon::start_with_few_files(&Settings::default(), FILES);
+    let mut served = daemon.connect();
+    let crowd = crowd(&daemon, &mut served);
+    newcomer_is_served(&daemon);
+    served.announce(&leecher(1));
+    drop(crowd);
+    newcomer_is_served(&daemon);
+}
+
+/// Files run out although the daemon thought it had enough, as when the whole system has none.
+#[test]
+fn serving_goes_on_without_file_descriptors() {
+    let daemon = Daemon::start(&Settings::default());
+    let mut served = daemon.connect();
+    served.announce(&leecher(1));
+    daemon.limit_files(FILES);
+    let crowd = crowd(&daemon, &mut served);
 
     let (begin, ticks) = (Instant::now(), daemon.processor_ticks());
     while begin.elapsed() < Duration::from_secs(2) {
@@ -28,11 +52,10 @@ fn serving_goes_on_without_file_descriptors() {
     let used = daemon.processor_ticks() - ticks;
     assert!(
         used < 100,
-        "{used} of 200 ticks of processor time used up by waiting for room"
+        "{used} of 200 ticks of processor time went into waiting for room"
     );
 
     drop(crowd);
-    let mut newcomer = daemon.connect();
-    assert_eq!(newcomer.announce(&leecher(2)).counts(), [0, 2, 0]);
+    newcomer_is_served(&daemon);
     served.announce(&leecher(1));
 }

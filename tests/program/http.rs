@@ -146,7 +146,7 @@ fn head_has_no_body_and_registers_nothing() {
     let mut client = daemon.connect();
     for target in [leecher(1).target(), scrape_target(&[HASH])] {
         client.send(format!("HEAD {target} HTTP/1.1\r\nHost: t\r\n\r\n"));
-        let answer = client.head_answer();
+        let answer = client.answer_to_head();
         assert_eq!(
             (answer.status, answer.header("content-type")),
             (200, Some("text/plain"))

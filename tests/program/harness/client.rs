@@ -126,18 +126,31 @@ impl Client {
 
     /// Reads one answer and not a byte more.
     pub fn answer(&mut self) -> Answer {
-        self.next_answer(true)
-            .expect("an answer and not the end of the connection")
-    }
-
-    /// Reads the answer to a HEAD: Content-Length is told, but no body follows.
-    pub fn head_answer(&mut self) -> Answer {
-        self.next_answer(false)
+        self.next_answer()
             .expect("an answer and not the end of the connection")
     }
 
     /// Reads one answer; `None` if the connection ends before its first byte. A torn one fails.
-    pub fn next_answer(&mut self, has_body: bool) -> Option<Answer> {
+    pub fn next_answer(&mut self) -> Option<Answer> {
+        let mut answer = self.next_head()?;
+        let length = answer
+            .header("content-length")
+            .expect("every answer tells its length");
+        let length: usize = length.parse().expect("a length is a number");
+        while self.received.len() < length {
+            assert!(self.receive(), "torn off in its body: {answer:?}");
+        }
+        answer.body = self.received.drain(..length).collect();
+        Some(answer)
+    }
+
+    /// Reads the answer to a HEAD, which has no body and need not tell the length of one.
+    pub fn answer_to_head(&mut self) -> Answer {
+        self.next_head()
+            .expect("an answer and not the end of the connection")
+    }
+
+    fn next_head(&mut self) -> Option<Answer> {
         let end_of_head = loop {
             match self
                 .received
@@ -150,24 +163,14 @@ impl Client {
                 None => panic!("torn off: {}", self.received.escape_ascii()),
             }
         };
-        let head =
-            String::from_utf8(self.received.drain(..end_of_head).collect()).expect("an ASCII head");
-        let mut answer = Answer {
-            status: status_of(&head),
+        let head = self.received.drain(..end_of_head).collect();
+        let head = String::from_utf8(head).expect("an ASCII head");
+        let status = status_of(&head);
+        Some(Answer {
+            status,
             head,
             body: Vec::new(),
-        };
-        let length = answer
-            .header("content-length")
-            .expect("every answer tells its length");
-        let length: usize = length.parse().expect("a length is a number");
-        if has_body {
-            while self.received.len() < length {
-                assert!(self.receive(), "torn off in its body: {answer:?}");
-            }
-            answer.body = self.received.drain(..length).collect();
-        }
-        Some(answer)
+        })
     }
 
     /// Insists that the daemon closes, without another byte, while we only wait.

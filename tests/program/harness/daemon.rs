@@ -44,6 +44,18 @@ impl Daemon {
         Self::launch(empty_folder(), settings, shell)
     }
 
+    /// Takes files away from the running daemon: it may open no new one above `limit`.
+    pub fn limit_files(&self, limit: u32) {
+        let mut command = Command::new("prlimit");
+        command
+            .arg(format!("--nofile={limit}"))
+            .arg(format!("--pid={}", self.id()));
+        let status = command
+            .status()
+            .expect("prlimit is part of every Debian system");
+        assert!(status.success(), "prlimit fails");
+    }
+
     /// Has `program` run with these settings and waits until it has said where it listens.
     fn launch(folder: TempDir, settings: &Settings, mut program: Command) -> Self {
         let configuration = folder.path().join("btrt.conf");
