@@ -1,0 +1,61 @@
+//! Running out of file descriptors: who is connected is served on, nothing spins, and accepting
+//! goes on as soon as there is room.
+
+use crate::harness::{Client, Daemon, Settings, leecher};
+use std::time::{Duration, Instant};
+
+const FILES: u32 = 128;
+
+/// Has more clients connect than the daemon has files for. One is served again and again, so that
+/// it is never the one that is idle for longest.
+fn crowd(daemon: &Daemon, served: &mut Client) -> Vec<Client> {
+    let connect = |_| {
+        served.announce(&leecher(1));
+        daemon.connect()
+    };
+    (0..2 * FILES).map(connect).collect()
+}
+
+fn newcomer_is_served(daemon: &Daemon) {
+    assert_eq!(daemon.announce(&leecher(2)).counts(), [0, 2, 0]);
+}
+
+/// The daemon knows its limit from the start and keeps below it.
+#[test]
+fn a_small_limit_is_lived_with() {
+    let daemon = Daemon::start_with_few_files(&Settings::default(), FILES);
+    let mut served = daemon.connect();
+    let crowd = crowd(&daemon, &mut served);
+    newcomer_is_served(&daemon);
+    served.announce(&leecher(1));
+    drop(crowd);
+    newcomer_is_served(&daemon);
+}
+
+/// Files run out although the daemon thought it had enough, as when the whole system has none.
+#[test]
+fn serving_goes_on_without_file_descriptors() {
+    let daemon = Daemon::start(&Settings::default());
+    let mut served = daemon.connect();
+    served.announce(&leecher(1));
+    daemon.limit_files(FILES);
+    let crowd = crowd(&daemon, &mut served);
+
+    let (begin, ticks) = (Instant::now(), daemon.processor_ticks());
+    while begin.elapsed() < Duration::from_secs(2) {
+        assert!(
+            !served.hears_within(Duration::from_millis(500)),
+            "nobody asked anything"
+        );
+        served.announce(&leecher(1));
+    }
+    let used = daemon.processor_ticks() - ticks;
+    assert!(
+        used < 100,
+        "{used} of 200 ticks of processor time went into waiting for room"
+    );
+
+    drop(crowd);
+    newcomer_is_served(&daemon);
+    served.announce(&leecher(1));
+}

@@ -1,0 +1,125 @@
+//! Limits on connections, and clients that are slow, silent or greedy.
+
+use crate::harness::{Client, Daemon, Reply, Settings, leecher, seeder};
+use crate::priority::populate;
+use std::time::{Duration, Instant};
+
+/// Connects `count` clients, each served once and idle since, the first for longest.
+fn idle_clients(daemon: &Daemon, count: u32) -> Vec<Client> {
+    let connect = |number| {
+        let mut client = daemon.connect();
+        client.announce(&leecher(number));
+        client
+    };
+    (1..=count).map(connect).collect()
+}
+
+#[test]
+fn beyond_the_limit_the_longest_idle_connection_is_closed() {
+    let daemon = Daemon::start(&Settings::default().server("max_connections: 4"));
+    let mut clients = idle_clients(&daemon, 4);
+    let mut fifth = daemon.connect();
+    fifth.announce(&leecher(5));
+    clients.remove(0).expect_closed();
+    for client in &mut clients {
+        client.announce(&leecher(6));
+    }
+    // All but the fifth have been served since: now it has been idle for longest.
+    let mut sixth = daemon.connect();
+    sixth.announce(&leecher(6));
+    fifth.expect_closed();
+    for client in &mut clients {
+        client.announce(&leecher(6));
+    }
+}
+
+const BEGIN: &str =
+    "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1025";
+const END: &str = " HTTP/1.1\r\nHost: t\r\n\r\n";
+
+fn finish(client: &mut Client) {
+    client.send(END);
+    assert_eq!(
+        Reply::from_answer(&client.answer()).integer("incomplete"),
+        1
+    );
+}
+
+#[test]
+fn a_working_connection_is_never_closed_for_a_new_one() {
+    let daemon = Daemon::start(&Settings::default().server("max_connections: 3"));
+    let [mut working, mut idle, mut also_working] =
+        idle_clients(&daemon, 3).try_into().ok().expect("three");
+    working.send(BEGIN);
+    also_working.send(BEGIN);
+    let mut newcomer = daemon.connect();
+    newcomer.announce(&leecher(4));
+    idle.expect_closed();
+    newcomer.send(BEGIN);
+    // Now all of them work, and who comes next finds no room.
+    daemon.connect().expect_closed();
+    for client in [&mut working, &mut also_working, &mut newcomer] {
+        finish(client);
+    }
+}
+
+/// An announce, which must not wait for anybody else.
+fn announce_quickly(client: &mut Client) {
+    let begin = Instant::now();
+    client.announce(&seeder(50_000));
+    assert!(
+        begin.elapsed() < Duration::from_secs(2),
+        "an answer took {:?}",
+        begin.elapsed()
+    );
+}
+
+#[test]
+fn slow_and_silent_clients_cost_the_others_nothing() {
+    let daemon = Daemon::start(&Settings::default());
+    let mut slow: Vec<_> = (0..100).map(|_| daemon.connect()).collect();
+    let silent: Vec<_> = (0..100).map(|_| daemon.connect()).collect();
+    let mut others = daemon.connect();
+    for byte in BEGIN.bytes() {
+        slow.iter_mut().for_each(|client| client.send([byte]));
+        announce_quickly(&mut others);
+    }
+    slow.iter_mut().for_each(finish);
+    drop(silent);
+    announce_quickly(&mut others);
+}
+
+/// It fills its own buffers and then waits: the daemon neither hoards its answers nor forgets it.
+#[test]
+fn a_client_that_reads_late_costs_the_others_nothing_and_gets_all_its_answers() {
+    let daemon = Daemon::start(&Settings::default());
+    populate(&daemon, 1, 200, leecher);
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: t\r\n\r\n",
+        leecher(9).set("numwant", 200).target()
+    );
+    let mut late = daemon.connect();
+    let sent = late.flood(request.as_bytes(), Duration::from_millis(500));
+    assert!(
+        sent < 100_000,
+        "the daemon takes requests without end from a client that reads no answer"
+    );
+    let mut others = daemon.connect();
+    for _ in 0..10 {
+        announce_quickly(&mut others);
+    }
+    for _ in 0..sent {
+        assert!(Reply::from_answer(&late.answer()).peers().len() >= 200);
+    }
+}
+
+/// Vanishing at any point of a request leaves nothing behind that hurts.
+#[test]
+fn clients_that_vanish_are_forgotten() {
+    let daemon = Daemon::start(&Settings::default().server("max_connections: 16"));
+    let request = format!("{BEGIN}{END}");
+    for length in 0..=request.len() {
+        daemon.connect().send(&request[..length]);
+        announce_quickly(&mut daemon.connect());
+    }
+}
