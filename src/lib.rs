@@ -1,4 +1,44 @@
-//! BTRT, a BitTorrent tracker for internet providers.
+//! BTRT, a BitTorrent tracker for internet providers: it hands out peers of the provider's own
+//! network first.
+//!
+//! One thread, the [`reactor`], owns all sockets and the [`tracker`] with all its peers, so that
+//! nothing needs a lock, and it never waits for anything but readiness. What blocks (the database,
+//! a scrape of everything, reading the configuration again) is done by other threads, which hand
+//! the loop plain data through bounded queues and wake it.
+//!
+//! # The way of a request
+//!
+//! ```text
+//! socket → reactor/connection → protocol/http/session → head → request, query
+//!        → reactor/front → tracker → swarm/swarms, selection
+//!        → protocol/http/response → reactor/connection → socket
+//! ```
+//!
+//! # The side way
+//!
+//! ```text
+//! tracker → job, record → channel → worker (database) → channel → tracker → swarm
+//! ```
+//!
+//! # Who knows whom
+//!
+//! Imports run one way; `tests/imports.rs` keeps it so. From the inside:
+//!
+//! - [`bittorrent`], [`time`], [`chain`] know nothing of ours;
+//! - [`record`] and [`job`] are plain data between the two worlds of threads;
+//! - [`protocol`] turns bytes into words and back, [`swarm`] remembers: neither knows the other,
+//!   nor a socket or a clock;
+//! - [`tracker`] decides, with time and randomness as arguments;
+//! - [`channel`] is the queues, [`worker`] what blocks;
+//! - [`reactor`] is the loop and the sockets;
+//! - [`config`], [`logging`], [`process`] are what [`startup`], the one place that sees
+//!   everything, puts the rest together with; [`cli`] calls it.
+//!
+//! # What is deliberately absent
+//!
+//! No async runtime: the loop is a few hundred lines that say in which order things happen. No
+//! locks, no shared memory between threads. No request bodies, no TLS towards clients, no
+//! compression: no client's announce uses them.
 
 pub mod bittorrent;
 pub mod chain;
