@@ -1,6 +1,8 @@
 //! Forgetting: peers that fall silent, and those that must make room.
 
-use crate::harness::{Daemon, Reply, Settings, leecher, scrape_target, seeder, wait_until};
+use crate::harness::{
+    Daemon, Reply, Settings, leecher, let_clock_go_on, scrape_target, seeder, wait_until,
+};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -63,11 +65,7 @@ fn of_too_many_ports_of_an_address_the_oldest_makes_room() {
     let mut client = daemon.connect();
     client.announce(&leecher(1));
     client.announce(&leecher(2));
-    // Age is told in whole seconds.
-    let begin = Instant::now();
-    wait_until("the clock to go on", || {
-        begin.elapsed() > Duration::from_millis(1100)
-    });
+    let_clock_go_on(Duration::from_secs(1));
     client.announce(&leecher(1));
     client.announce(&leecher(3));
     let mut other = daemon.connect_from([127, 3, 0, 1]);

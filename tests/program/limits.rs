@@ -1,6 +1,8 @@
 //! Limits on connections, and clients that are slow, silent or greedy.
 
-use crate::harness::{Client, Daemon, Reply, Settings, leecher, seeder};
+use crate::harness::{
+    Client, Daemon, Reply, Settings, leecher, let_clock_go_on, seeder, wait_until,
+};
 use crate::priority::populate;
 use std::time::{Duration, Instant};
 
@@ -18,9 +20,11 @@ fn idle_clients(daemon: &Daemon, count: u32) -> Vec<Client> {
 fn beyond_the_limit_the_longest_idle_connection_is_closed() {
     let daemon = Daemon::start(&Settings::default().server("max_connections: 4"));
     let mut clients = idle_clients(&daemon, 4);
+    let_clock_go_on(Duration::from_millis(1));
     let mut fifth = daemon.connect();
     fifth.announce(&leecher(5));
     clients.remove(0).expect_closed();
+    let_clock_go_on(Duration::from_millis(1));
     for client in &mut clients {
         client.announce(&leecher(6));
     }
@@ -37,6 +41,13 @@ const BEGIN: &str =
     "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1025";
 const END: &str = " HTTP/1.1\r\nHost: t\r\n\r\n";
 
+/// Sends a request and the beginning of another in one piece: its answer tells that the daemon
+/// has received that beginning as well.
+fn begin(client: &mut Client) {
+    client.send(format!("{BEGIN}{END}{BEGIN}"));
+    assert_eq!(client.answer().status, 200);
+}
+
 fn finish(client: &mut Client) {
     client.send(END);
     assert_eq!(
@@ -50,12 +61,11 @@ fn a_working_connection_is_never_closed_for_a_new_one() {
     let daemon = Daemon::start(&Settings::default().server("max_connections: 3"));
     let [mut working, mut idle, mut also_working] =
         idle_clients(&daemon, 3).try_into().ok().expect("three");
-    working.send(BEGIN);
-    also_working.send(BEGIN);
+    begin(&mut working);
+    begin(&mut also_working);
     let mut newcomer = daemon.connect();
-    newcomer.announce(&leecher(4));
+    begin(&mut newcomer);
     idle.expect_closed();
-    newcomer.send(BEGIN);
     // Now all of them work, and who comes next finds no room.
     daemon.connect().expect_closed();
     for client in [&mut working, &mut also_working, &mut newcomer] {
@@ -113,13 +123,19 @@ fn a_client_that_reads_late_costs_the_others_nothing_and_gets_all_its_answers() 
     }
 }
 
-/// Vanishing at any point of a request leaves nothing behind that hurts.
+/// Vanishing at any point of a request frees the place at once. Until the daemon has heard of it,
+/// the vanished count as working, so a newcomer may have to try again.
 #[test]
 fn clients_that_vanish_are_forgotten() {
-    let daemon = Daemon::start(&Settings::default().server("max_connections: 16"));
+    let settings = Settings::default().server("max_connections: 16");
+    let patient = settings
+        .server("request_timeout: 600")
+        .server("idle_timeout: 600");
+    let daemon = Daemon::start(&patient);
     let request = format!("{BEGIN}{END}");
     for length in 0..=request.len() {
         daemon.connect().send(&request[..length]);
-        announce_quickly(&mut daemon.connect());
+        let newcomer = || daemon.connect().try_to_get(&leecher(1).target());
+        wait_until("a newcomer to be served", || newcomer().is_some());
     }
 }

@@ -12,6 +12,7 @@
 )]
 
 mod announce;
+mod announce_answer;
 mod captures;
 mod clients;
 mod command_line;

@@ -109,6 +109,13 @@ impl Client {
         self.get_with(target, &[])
     }
 
+    /// The answer to a GET, unless the daemon closes the connection instead.
+    pub fn try_to_get(&mut self, target: &str) -> Option<Answer> {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: t\r\n\r\n");
+        self.stream.write_all(request.as_bytes()).ok()?;
+        self.next_answer()
+    }
+
     pub fn announce(&mut self, announce: &Announce) -> Reply {
         self.announce_with(announce, &[])
     }
@@ -205,6 +212,7 @@ impl Client {
                 self.received.extend_from_slice(&buffer[..length]);
                 true
             }
+            Err(error) if error.kind() == ErrorKind::Interrupted => self.receive(),
             Err(error) if error.kind() == ErrorKind::ConnectionReset => false,
             Err(error) => panic!("nothing came within {DEADLINE:?}: {error}"),
         }

@@ -40,6 +40,13 @@ pub fn wait_until_within(limit: Duration, what: &str, mut condition: impl FnMut(
     }
 }
 
+/// Waits until the daemon's clock has gone on by a unit in which it tells ages, so that what comes
+/// now is younger than what came before.
+pub fn let_clock_go_on(unit: Duration) {
+    let begin = Instant::now();
+    wait_until("the clock to go on", || begin.elapsed() > unit);
+}
+
 /// The `number`-th subscriber of 127.`network`.0.0/16: a real source address on the loopback.
 pub fn subscriber(network: u8, number: u32) -> IpAddr {
     let third = u8::try_from(number / 250).expect("at most 64,000 subscribers a network");
