@@ -76,6 +76,8 @@ pub(super) struct Connection {
     /// The client will send no more than what the kernel has already.
     read_closed: bool,
     timed_out: bool,
+    /// It has a place among those that go on in the next turn.
+    pub queued: bool,
     registered: Option<Interest>,
     phase: Phase,
     since: Now,
@@ -105,6 +107,7 @@ impl Connection {
             readable: true,
             read_closed: false,
             timed_out: false,
+            queued: false,
             registered: None,
             phase: Phase::Fresh,
             since: now,

@@ -4,10 +4,12 @@
 //! Nothing here touches a disk or asks another server: that is the workers' part, whose outcomes
 //! arrive through a [`channel`](crate::channel).
 
+mod accept;
 mod connection;
 mod front;
 mod listener;
 mod slots;
+mod stopping;
 
 pub use listener::Listener;
 
@@ -19,24 +21,16 @@ use crate::tracker::{self, Tracker};
 use connection::{Connection, Phase, Progress};
 use front::Front;
 use ipnet::IpNet;
-use log::{info, warn};
+use log::info;
+use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
-use slots::Slots;
-use slots::Tenant;
+use slots::{Slots, Tenant};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-/// Connections accepted in one turn, so that a rush of new ones does not keep the others waiting.
-const ACCEPTED_PER_TURN: usize = 128;
-/// How long accepting pauses when the process has no more file descriptors, in milliseconds.
-const ACCEPT_PAUSE: u64 = 200;
-/// How long requests in hand may take when the daemon stops, in milliseconds.
-const DRAINING: u64 = 5_000;
-/// How long the database may take after that for what it has not got yet, in milliseconds.
-const FLUSHING: u64 = 10_000;
 /// How long a client that was refused may go on sending before the connection is cut: closing
 /// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
 const LINGERING: u64 = 2_000;
@@ -107,6 +101,8 @@ pub struct Reactor<R> {
     busy: Vec<Token>,
     /// No file descriptors were left; accepting goes on at this time.
     accept_paused_until: Option<Now>,
+    /// That has been reported.
+    accept_failing: bool,
     stopping_since: Option<Now>,
     /// The last connection is closed.
     drained_since: Option<Now>,
@@ -177,6 +173,7 @@ impl<R: Reload> Reactor<R> {
             now,
             busy: Vec::new(),
             accept_paused_until: None,
+            accept_failing: false,
             stopping_since: None,
             drained_since: None,
             buffers: Buffers {
@@ -204,7 +201,7 @@ impl<R: Reload> Reactor<R> {
         self.now = Now::after_start(elapsed(self.clock));
         let mut busy = std::mem::take(&mut self.busy);
         for token in busy.drain(..) {
-            self.serve(token, |_| {});
+            self.serve(token, |connection| connection.queued = false);
         }
         if self.busy.is_empty() {
             self.busy = busy;
@@ -216,7 +213,7 @@ impl<R: Reload> Reactor<R> {
                 Token(token) if token <= LISTENERS && token > LISTENERS - self.listeners.len() => {
                     self.listeners[LISTENERS - token].is_ready = true;
                 }
-                token => self.serve(token, |connection| connection.take_readiness(event)),
+                token => self.serve_ready(token, event),
             }
         }
         self.take_outcomes();
@@ -259,6 +256,16 @@ impl<R: Reload> Reactor<R> {
         since.plus(timeout)
     }
 
+    /// One that has had its piece of this turn already waits for the next.
+    fn serve_ready(&mut self, token: Token, event: &Event) {
+        let connection = self.connections.get_mut(token);
+        if let Some(connection) = connection.filter(|connection| connection.queued) {
+            connection.take_readiness(event);
+        } else {
+            self.serve(token, |connection| connection.take_readiness(event));
+        }
+    }
+
     /// Lets a connection do what it can, and puts it where it belongs afterwards.
     fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
         let Some(connection) = self.connections.get_mut(token) else {
@@ -280,10 +287,10 @@ impl<R: Reload> Reactor<R> {
             self.close(token);
             return;
         }
-        self.connections.sort(token);
-        if progress == Progress::Busy {
+        if progress == Progress::Busy && !std::mem::replace(&mut connection.queued, true) {
             self.busy.push(token);
         }
+        self.connections.sort(token);
     }
 
     fn close(&mut self, token: Token) {
@@ -358,56 +365,6 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
-    fn accept(&mut self) {
-        if self.accept_paused_until.is_some() {
-            return;
-        }
-        let mut left = ACCEPTED_PER_TURN;
-        for place in 0..self.listeners.len() {
-            while self.listeners[place].is_ready && left > 0 {
-                left -= 1;
-                match self.listeners[place].accept() {
-                    Ok(Some((stream, remote))) => self.welcome(stream, remote),
-                    Ok(None) => {}
-                    Err(error) => {
-                        warn!(
-                            "cannot accept connections at {}: {error}; trying again in {} ms \
-                             (are there enough file descriptors? see `ulimit -n`)",
-                            self.listeners[place].address(),
-                            ACCEPT_PAUSE,
-                        );
-                        self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
-                        return;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Serves a new connection at once, as its request has mostly come along with it. Only one
-    /// that then stays open gets to know the poll.
-    fn welcome(&mut self, stream: mio::net::TcpStream, remote: SocketAddr) {
-        if self.connections.len() >= self.settings.max_connections && !self.close_longest_idle() {
-            return;
-        }
-        let ip = remote.ip().to_canonical();
-        let token = self
-            .connections
-            .insert(|token| Connection::new(stream, ip, token, self.now));
-        self.serve(token, |_| {});
-    }
-
-    /// Makes room for a new connection; never at the expense of one that is working.
-    fn close_longest_idle(&mut self) -> bool {
-        let idle = [Phase::Idle, Phase::Fresh].map(|phase| self.connections.first(phase));
-        let longest = idle.into_iter().flatten().min_by_key(|one| one.since());
-        let token = longest.map(Connection::token);
-        token.is_some_and(|token| {
-            self.close(token);
-            true
-        })
-    }
-
     fn take_signals(&mut self) {
         let signals: Vec<_> = self.signals.pending().collect();
         for signal in signals {
@@ -417,61 +374,6 @@ impl<R: Reload> Reactor<R> {
                 _ => {}
             }
         }
-    }
-
-    /// Stops accepting, and closes the connections on which nothing is in hand. What has come in
-    /// already is answered.
-    fn stop(&mut self) {
-        if self.stopping_since.is_some() {
-            return;
-        }
-        info!("stopping");
-        self.stopping_since = Some(self.now);
-        self.listeners.clear();
-        for token in self.connections.tokens() {
-            self.serve(token, Connection::try_reading);
-        }
-        for phase in [Phase::Fresh, Phase::Idle] {
-            while let Some(token) = self.connections.first(phase).map(Connection::token) {
-                self.close(token);
-            }
-        }
-    }
-
-    /// When the daemon ends, whether all is done or not.
-    fn stop_deadline(&self) -> Option<Now> {
-        let since = self.stopping_since?;
-        Some(match self.drained_since {
-            None => since.plus(DRAINING),
-            Some(since) => since.plus(FLUSHING),
-        })
-    }
-
-    /// Once all that was in hand is answered, the database gets the rest.
-    fn drain(&mut self) {
-        let stopping = self.stopping_since.is_some() && self.drained_since.is_none();
-        if stopping && (self.is_late() || self.connections.is_empty()) {
-            for token in self.connections.tokens() {
-                self.close(token);
-            }
-            self.drained_since = Some(self.now);
-            self.tracker.stop();
-        }
-    }
-
-    fn is_late(&self) -> bool {
-        let deadline = self.stop_deadline();
-        deadline.is_some_and(|deadline| deadline <= self.now)
-    }
-
-    fn is_done(&self) -> bool {
-        if self.drained_since.is_none() || self.tracker.is_stopped() {
-            return self.drained_since.is_some();
-        }
-        if self.is_late() {
-            warn!("the database did not get all changes in time; they are lost");
-        }
-        self.is_late()
     }
 }
 
