@@ -96,6 +96,8 @@ impl Selection {
                 && asker.own != Some((peer.ip, peer.port))
         };
         let reserved = wanted.outside.min(wanted.places / 4);
+        // A priority with nobody but the asker in it is not used, even if none are enough.
+        let enough = wanted.enough.min(wanted.places - reserved).max(1);
         let candidates = std::mem::take(&mut self.candidates);
 
         let mut unused = &candidates[..];
@@ -104,7 +106,7 @@ impl Selection {
             let (now, later) = unused.split_at(unused.iter().take_while(same).count());
             self.draw(now, wanted.places, &may_be_given, random);
             unused = later;
-            if self.chosen.len() >= wanted.enough.min(wanted.places - reserved) {
+            if self.chosen.len() >= enough {
                 break;
             }
         }
