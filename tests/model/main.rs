@@ -5,6 +5,7 @@
 //! `tests/proptest-regressions`, from which the next run begins.
 
 mod answer;
+mod fairness;
 mod model;
 mod networks;
 mod pieces;

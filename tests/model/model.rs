@@ -102,6 +102,26 @@ impl Model {
         swarm.map_or_else(Counts::default, Swarm::counts)
     }
 
+    /// Takes over what the real swarms remember, except for their completions.
+    pub fn adopt(&mut self, real: &Swarms) {
+        for ((info_hash, endpoint), member) in members(real) {
+            let peer = self.as_peer(&member);
+            let swarm = self.swarms.entry(info_hash).or_default();
+            swarm.peers.insert(endpoint, peer);
+        }
+    }
+
+    fn as_peer(&self, (class, real): &Member) -> Peer {
+        Peer {
+            id: real.id,
+            seeder: class.seeder,
+            completed: real.completed,
+            last_announce: real.last_announce.0,
+            group: self.names[&class.group].clone(),
+            unlisted: class.unlisted,
+        }
+    }
+
     /// Does what an announce does; `real` has done it already.
     pub fn announce(&mut self, announce: &Announce, ip: IpAddr, real: &Swarms) {
         self.steps += 1;
@@ -221,15 +241,7 @@ impl Model {
             assert_eq!(counts, Some(swarm.counts()), "counts of {info_hash}");
             for (endpoint, peer) in &swarm.peers {
                 let member = members.get(&(*info_hash, *endpoint));
-                let (class, real) = member.expect("a peer is missing");
-                let as_peer = Peer {
-                    id: real.id,
-                    seeder: class.seeder,
-                    completed: real.completed,
-                    last_announce: real.last_announce.0,
-                    group: self.names[&class.group].clone(),
-                    unlisted: class.unlisted,
-                };
+                let as_peer = self.as_peer(member.expect("a peer is missing"));
                 assert_eq!(as_peer, *peer, "{endpoint:?}");
                 *by_group.entry(&peer.group).or_default() += 1;
             }
