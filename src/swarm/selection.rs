@@ -141,7 +141,7 @@ impl Selection {
     ) {
         self.candidates.clear();
         for (class, range) in peers.segments() {
-            let useful = !class.unlisted && !(class.seeder && asker.seeder);
+            let useful = !(class.unlisted || class.seeder && asker.seeder);
             let reachable = !class.confined || class.group == asker.group;
             if useful && reachable && groups.visible(class.group, asker.group) {
                 self.candidates.push(Candidates {
