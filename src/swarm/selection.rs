@@ -8,8 +8,8 @@ use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::ops::Range;
 
-/// Up to this many peers of one priority are shuffled; of more, random ones are drawn until
-/// enough are found, which hits few twice.
+/// Up to this many peers of one priority are shuffled, or twice as many as there are places; of
+/// more, random ones are drawn until enough are found, which hits few twice.
 const SHUFFLED: usize = 512;
 /// Draws from a large priority may be in vain (expired peers, one peer id used by many). Beyond
 /// so many for each place plus a few, the list stays shorter.
@@ -64,6 +64,12 @@ struct Candidates {
     range: Range<usize>,
 }
 
+impl Candidates {
+    fn kind(&self) -> (Priority, bool) {
+        (self.priority, self.seeders)
+    }
+}
+
 /// Chooses peers; keeps its memory between two choices.
 #[derive(Debug, Default)]
 pub struct Selection {
@@ -96,6 +102,8 @@ impl Selection {
                 && asker.own != Some((peer.ip, peer.port))
         };
         let reserved = wanted.outside.min(wanted.places / 4);
+        // A priority with nobody but the asker in it is not used, even if none are enough.
+        let enough = wanted.enough.min(wanted.places - reserved).max(1);
         let candidates = std::mem::take(&mut self.candidates);
 
         let mut unused = &candidates[..];
@@ -104,16 +112,16 @@ impl Selection {
             let (now, later) = unused.split_at(unused.iter().take_while(same).count());
             self.draw(now, wanted.places, &may_be_given, random);
             unused = later;
-            if self.chosen.len() >= wanted.enough.min(wanted.places - reserved) {
+            if self.chosen.len() >= enough {
                 break;
             }
         }
         let inside = self.chosen.len();
         // Seeders first: they have what a swarm that is cut off may lack.
         for seeders in [true, false] {
-            for candidate in unused.iter().filter(|one| one.seeders == seeders) {
-                let one = std::slice::from_ref(candidate);
-                self.draw(one, inside + reserved, &may_be_given, random);
+            let alike = unused.chunk_by(|one, next| one.kind() == next.kind());
+            for alike in alike.filter(|alike| alike[0].seeders == seeders) {
+                self.draw(alike, inside + reserved, &may_be_given, random);
             }
         }
         // All places were filled from inside; what came from outside takes some of them back.
@@ -143,8 +151,7 @@ impl Selection {
                 });
             }
         }
-        self.candidates
-            .sort_by_key(|candidates| candidates.priority);
+        self.candidates.sort_by_key(Candidates::kind);
     }
 
     /// Adds peers of all of `candidates`, each as likely as any other, until `chosen` has `limit`
@@ -157,7 +164,7 @@ impl Selection {
         random: &mut fastrand::Rng,
     ) {
         let total = candidates.iter().map(|one| one.range.len()).sum::<usize>();
-        if total <= SHUFFLED {
+        if total <= SHUFFLED.max(limit * 2) {
             self.draw_shuffled(candidates, limit, may_be_given, random);
         } else {
             self.draw_single(candidates, total, limit, may_be_given, random);

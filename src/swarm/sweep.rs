@@ -12,8 +12,10 @@ use crate::bittorrent::InfoHash;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How far the present pass has got. It goes from the last swarm to the first and in each from
-/// the last peer to the first, because what leaves is replaced from behind: nothing that was
-/// there when the pass began is passed over.
+/// the last peer to the first, because what leaves is replaced from behind: no swarm that was
+/// there when the pass began is passed over. In a large swarm whose sweep takes several pieces,
+/// a peer that enters in between may move others to where the sweep has been; those that have
+/// expired are found by the next pass.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
     /// Swarms that the pass has still before it.
@@ -58,7 +60,11 @@ impl Swarms {
     /// next call beginning another one.
     pub fn sweep(&mut self, budget: usize, groups: &PeerGroups, liveness: Liveness) -> bool {
         let mut budget = budget;
-        self.sweep.swarms_left = self.sweep.swarms_left.min(self.swarms.len());
+        if self.swarms.len() < self.sweep.swarms_left {
+            // The swarm that was last is forgotten, and how far it had been swept with it.
+            self.sweep.swarms_left = self.swarms.len();
+            self.sweep.peers_left = None;
+        }
         while let Some(slot) = self.sweep.swarms_left.checked_sub(1) {
             if budget == 0 {
                 return false;

@@ -274,9 +274,12 @@ impl Tracker {
         persistence.is_none_or(Persistence::is_stopped)
     }
 
-    /// The numbers of the group names, which the next [`PeerGroups`] must keep.
+    /// The numbers of the group names, which the next [`PeerGroups`] must keep: also those of the
+    /// groups in force while others wait, as the next ones may take the place of these.
     pub fn group_names(&self) -> GroupNames {
-        self.next_groups.as_ref().unwrap_or(&self.groups).names()
+        let mut names = self.groups.names();
+        names.extend(self.next_groups.iter().flat_map(PeerGroups::names));
+        names
     }
 
     /// The settings in force.
