@@ -390,3 +390,95 @@ impl Search<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::address::HashKeys;
+    use super::super::swarms::{Arrival, Rules};
+    use super::*;
+    use crate::bittorrent::PeerId;
+
+    const LIVENESS: Liveness = Liveness {
+        now: Timestamp(1_000),
+        expiry: 100,
+    };
+
+    fn swarms() -> Swarms {
+        let rules = Rules {
+            max_peers: 1_000,
+            max_peers_per_address: 64,
+            peer_expiry_interval: 100,
+            refused_ports: Vec::new(),
+        };
+        let mut swarms = Swarms::new(HashKeys(1, 2), rules);
+        swarms.track_changes();
+        swarms
+    }
+
+    fn announce(swarms: &mut Swarms, swarm: u8, port: u16, groups: &PeerGroups) {
+        let arrival = Arrival {
+            ip: Ipv4Addr::new(127, 0, 0, 1),
+            port,
+            id: PeerId([0; 20]),
+            seeder: false,
+            completed: false,
+        };
+        swarms.announce(&InfoHash([swarm; 20]), &arrival, groups, LIVENESS);
+    }
+
+    fn no_changes() -> Changes {
+        Changes {
+            now: LIVENESS.now,
+            gone_swarms: Vec::new(),
+            gone_peers: Vec::new(),
+            swarms: Vec::new(),
+            peers: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn who_goes_after_being_collected_is_removed_by_the_next_transaction() {
+        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let mut swarms = swarms();
+        (1..=3).for_each(|swarm| announce(&mut swarms, swarm, 7, &groups));
+
+        let mut changes = no_changes();
+        let mut collection = swarms.begin_collection(false);
+        assert!(!swarms.collect_changes(&mut collection, (3, 100), &groups, &mut changes));
+        let collected = changes.peers[0].key.info_hash;
+        swarms.leave(&collected, Ipv4Addr::new(127, 0, 0, 1), 7);
+        assert!(swarms.collect_changes(&mut collection, (100, 100), &groups, &mut changes));
+        assert_eq!((changes.peers.len(), changes.swarms.len()), (3, 3));
+        assert!(changes.gone_peers.is_empty() && changes.gone_swarms.is_empty());
+
+        let mut next = no_changes();
+        let mut collection = swarms.begin_collection(false);
+        assert!(swarms.collect_changes(&mut collection, (100, 100), &groups, &mut next));
+        assert_eq!(next.gone_swarms, [collected]);
+        assert!(next.peers.is_empty() && next.swarms.is_empty());
+    }
+
+    #[test]
+    fn what_changes_in_a_swarm_that_is_half_collected_is_collected_the_next_time() {
+        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let mut swarms = swarms();
+        (1..=20).for_each(|port| announce(&mut swarms, 1, port, &groups));
+        let mut changes = no_changes();
+        let mut collection = swarms.begin_collection(false);
+        assert!(!swarms.collect_changes(&mut collection, (11, 100), &groups, &mut changes));
+        assert_eq!(changes.peers.len(), 10);
+        announce(&mut swarms, 1, 21, &groups);
+        assert!(swarms.collect_changes(&mut collection, (100, 100), &groups, &mut changes));
+        assert_eq!(changes.peers.len(), 20);
+        let mut next = no_changes();
+        let mut collection = swarms.begin_collection(false);
+        assert!(swarms.collect_changes(&mut collection, (100, 100), &groups, &mut next));
+        assert_eq!(
+            next.peers
+                .iter()
+                .map(|row| row.key.port)
+                .collect::<Vec<_>>(),
+            [21]
+        );
+    }
+}
