@@ -5,6 +5,7 @@
 //! [`tracker`](crate::tracker).
 
 mod announce;
+mod forwarded;
 mod identity;
 mod reach;
 mod reply;
@@ -12,6 +13,7 @@ mod target;
 mod upstream;
 
 pub use announce::{Announce, Event};
+pub use forwarded::{Forwarded, Wants};
 pub use identity::{InfoHash, PeerId};
 pub use reach::Reach;
 pub use reply::{AnnounceReply, Counts, Failure, PeerList};

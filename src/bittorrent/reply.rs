@@ -1,8 +1,9 @@
 //! What a client is told.
 
-use super::PeerId;
+use super::{BadTarget, PeerId};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 
 /// How many peers a swarm has, and how many downloads were completed in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub struct PeerList {
     /// Address and port of each in network byte order: 6 bytes for IPv4 (BEP 23), 18 for IPv6
     /// (BEP 7).
     pub compact: Vec<u8>,
-    /// The id of each, if ids were asked for; else empty.
-    pub ids: Vec<PeerId>,
+    /// The id of each that is known, if ids were asked for; else empty.
+    pub ids: Vec<Option<PeerId>>,
 }
 
 impl PeerList {
@@ -48,6 +49,8 @@ pub struct AnnounceReply {
     pub peers: PeerList,
     /// IPv6 peers.
     pub peers6: PeerList,
+    /// A `warning message` for the client's user.
+    pub warning: Option<Arc<str>>,
 }
 
 impl Default for AnnounceReply {
@@ -59,6 +62,7 @@ impl Default for AnnounceReply {
             external_ip: Ipv4Addr::UNSPECIFIED.into(),
             peers: PeerList::default(),
             peers6: PeerList::default(),
+            warning: None,
         }
     }
 }
@@ -76,6 +80,14 @@ pub enum Failure {
     NothingToScrape,
     /// A forwarded announce from an address that may not forward.
     MayNotForward(IpAddr),
+    /// A forwarded announce that does not say where it was meant for.
+    NoTracker,
+    /// One that was meant for something that is no tracker's URL.
+    BadTracker(BadTarget),
+    /// One whose `client_ip` is no address.
+    BadClientAddress,
+    /// What an external tracker said.
+    Upstream(Arc<str>),
 }
 
 impl fmt::Display for Failure {
@@ -91,6 +103,10 @@ impl fmt::Display for Failure {
             Failure::NothingToScrape => {
                 f.write_str("none of the info_hash parameters has 20 bytes")
             }
+            Failure::NoTracker => f.write_str("a forwarded announce must name its tracker"),
+            Failure::BadTracker(why) => write!(f, "the tracker cannot be asked: {why}"),
+            Failure::BadClientAddress => f.write_str("client_ip must be an IP address"),
+            Failure::Upstream(reason) => f.write_str(reason),
             Failure::MayNotForward(address) => {
                 write!(f, "announces may not be forwarded from {address}")
             }

@@ -422,6 +422,7 @@ mod tests {
             id: PeerId([0; 20]),
             seeder: false,
             completed: false,
+            forwarded: false,
         };
         swarms.announce(&InfoHash([swarm; 20]), &arrival, groups, LIVENESS);
     }

@@ -28,5 +28,5 @@ pub use changes::Collection;
 pub use groups::{GroupDefinition, GroupId, GroupNames, OTHER, OTHER_NAME, PeerGroups, Priority};
 pub use marks::{Mark, Marks, Stamp};
 pub use peers::{Class, Located, Peer, Peers};
-pub use selection::{Asker, Liveness, Selection, Wanted};
+pub use selection::{Asker, Liveness, Pick, Selection, Table, Wanted};
 pub use swarms::{Arrival, Family, Rules, Swarm, Swarms, Totals};

@@ -1,7 +1,10 @@
 //! Which peers an asker is given: by priority, at random within a priority, with a few from
 //! outside, and with work that depends on how many are handed out and not on how many there are.
+//!
+//! They come from several tables that are treated as one: the swarm's own peers, and those that
+//! others have told of. A peer that stands in more than one counts in the first.
 
-use super::address::Address;
+use super::address::{Address, HashKeys};
 use super::groups::{GroupId, PeerGroups, Priority};
 use super::peers::{Peer, Peers};
 use crate::bittorrent::PeerId;
@@ -56,12 +59,31 @@ impl Liveness {
     }
 }
 
+/// Peers to choose from.
+#[derive(Clone, Copy, Debug)]
+pub struct Table<'a, A> {
+    /// The peers.
+    pub peers: &'a Peers<A>,
+    /// Which of them count.
+    pub liveness: Liveness,
+}
+
+/// A chosen peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pick {
+    /// The place of its table among those to choose from.
+    pub table: u32,
+    /// Its position there.
+    pub position: u32,
+}
+
 /// Peers of one class that the asker may be given.
 #[derive(Clone, Debug)]
 struct Candidates {
     priority: Priority,
     seeders: bool,
-    range: Range<usize>,
+    table: u32,
+    range: Range<u32>,
 }
 
 impl Candidates {
@@ -74,32 +96,40 @@ impl Candidates {
 #[derive(Debug, Default)]
 pub struct Selection {
     candidates: Vec<Candidates>,
-    shuffled: Vec<u32>,
+    shuffled: Vec<Pick>,
     drawn: Drawn,
-    chosen: Vec<u32>,
+    chosen: Vec<Pick>,
 }
 
 impl Selection {
-    /// The positions of the chosen peers, in the order in which they are handed out.
+    /// The chosen peers, in the order in which they are handed out. `keys` are those with which
+    /// the tables were filled.
     pub fn choose<A: Address>(
         &mut self,
-        peers: &Peers<A>,
+        tables: &[Table<'_, A>],
+        keys: &HashKeys,
         asker: &Asker<A>,
         groups: &PeerGroups,
         wanted: &Wanted,
-        liveness: Liveness,
         random: &mut fastrand::Rng,
-    ) -> &[u32] {
+    ) -> &[Pick] {
         self.chosen.clear();
         if wanted.places == 0 {
             return &self.chosen;
         }
-        self.find_candidates(peers, asker, groups);
-        let may_be_given = |position: usize| {
-            let peer: &Peer<A> = peers.get(position);
-            liveness.is_alive(peer.last_announce)
+        self.find_candidates(tables, asker, groups);
+        let may_be_given = |pick: Pick| {
+            let (before, rest) = tables.split_at(pick.table as usize);
+            let table = &rest[0];
+            let peer: &Peer<A> = table.peers.get(pick.position as usize);
+            let is_before = |table: &Table<'_, A>| {
+                let found = table.peers.find(peer.ip, peer.port, keys);
+                found.is_some()
+            };
+            table.liveness.is_alive(peer.last_announce)
                 && peer.id != asker.id
                 && asker.own != Some((peer.ip, peer.port))
+                && !before.iter().any(is_before)
         };
         let reserved = wanted.outside.min(wanted.places / 4);
         // A priority with nobody but the asker in it is not used, even if none are enough.
@@ -135,19 +165,24 @@ impl Selection {
     /// Lists the classes that the asker may be given, the first to be handed out first.
     fn find_candidates<A: Address>(
         &mut self,
-        peers: &Peers<A>,
+        tables: &[Table<'_, A>],
         asker: &Asker<A>,
         groups: &PeerGroups,
     ) {
         self.candidates.clear();
-        for (class, range) in peers.segments() {
+        let segments = tables.iter().zip(0..).flat_map(|(table, place)| {
+            let segments = table.peers.segments();
+            segments.map(move |(class, range)| (class, place, range))
+        });
+        for (class, table, range) in segments {
             let useless = class.unlisted || (class.seeder && asker.seeder);
             let reachable = !class.confined || class.group == asker.group;
             if !useless && reachable && groups.visible(class.group, asker.group) {
                 self.candidates.push(Candidates {
                     priority: groups.priority(class.group),
                     seeders: class.seeder,
-                    range,
+                    table,
+                    range: range.start as u32..range.end as u32,
                 });
             }
         }
@@ -160,7 +195,7 @@ impl Selection {
         &mut self,
         candidates: &[Candidates],
         limit: usize,
-        may_be_given: &impl Fn(usize) -> bool,
+        may_be_given: &impl Fn(Pick) -> bool,
         random: &mut fastrand::Rng,
     ) {
         let total = candidates.iter().map(|one| one.range.len()).sum::<usize>();
@@ -176,13 +211,15 @@ impl Selection {
         &mut self,
         candidates: &[Candidates],
         limit: usize,
-        may_be_given: &impl Fn(usize) -> bool,
+        may_be_given: &impl Fn(Pick) -> bool,
         random: &mut fastrand::Rng,
     ) {
         self.shuffled.clear();
         for candidate in candidates {
-            let range = candidate.range.start as u32..candidate.range.end as u32;
-            self.shuffled.extend(range);
+            let table = candidate.table;
+            let picks = candidate.range.clone();
+            self.shuffled
+                .extend(picks.map(|position| Pick { table, position }));
         }
         for next in 0..self.shuffled.len() {
             if self.chosen.len() >= limit {
@@ -190,7 +227,7 @@ impl Selection {
             }
             let other = random.usize(next..self.shuffled.len());
             self.shuffled.swap(next, other);
-            if may_be_given(self.shuffled[next] as usize) {
+            if may_be_given(self.shuffled[next]) {
                 self.chosen.push(self.shuffled[next]);
             }
         }
@@ -201,7 +238,7 @@ impl Selection {
         candidates: &[Candidates],
         total: usize,
         limit: usize,
-        may_be_given: &impl Fn(usize) -> bool,
+        may_be_given: &impl Fn(Pick) -> bool,
         random: &mut fastrand::Rng,
     ) {
         self.drawn.clear();
@@ -210,37 +247,41 @@ impl Selection {
             if self.chosen.len() >= limit {
                 return;
             }
-            let position = nth(candidates, random.usize(0..total)) as u32;
-            if self.drawn.insert(position) && may_be_given(position as usize) {
-                self.chosen.push(position);
+            let n = random.usize(0..total);
+            let pick = nth(candidates, n);
+            if self.drawn.insert(n as u32) && may_be_given(pick) {
+                self.chosen.push(pick);
             }
         }
     }
 }
 
-/// The position of the `n`-th peer of all candidates; `n` is smaller than their number.
-fn nth(candidates: &[Candidates], mut n: usize) -> usize {
+/// The `n`-th peer of all candidates; `n` is smaller than their number.
+fn nth(candidates: &[Candidates], mut n: usize) -> Pick {
     for candidate in candidates {
         if n < candidate.range.len() {
-            return candidate.range.start + n;
+            return Pick {
+                table: candidate.table,
+                position: candidate.range.start + n as u32,
+            };
         }
         n -= candidate.range.len();
     }
     unreachable!("n is below the number of candidates")
 }
 
-/// The positions drawn so far: a list, and a bit for each hash of a position that says at once
-/// that nearly every new one is new.
+/// What has been drawn so far: a list of numbers, and a bit for each hash of a number that says at
+/// once that nearly every new one is new.
 #[derive(Debug)]
 struct Drawn {
-    positions: Vec<u32>,
+    numbers: Vec<u32>,
     bits: [u64; 64],
 }
 
 impl Default for Drawn {
     fn default() -> Self {
         Drawn {
-            positions: Vec::new(),
+            numbers: Vec::new(),
             bits: [0; 64],
         }
     }
@@ -248,19 +289,19 @@ impl Default for Drawn {
 
 impl Drawn {
     fn clear(&mut self) {
-        self.positions.clear();
+        self.numbers.clear();
         self.bits.fill(0);
     }
 
-    /// Whether the position was not in the set before.
-    fn insert(&mut self, position: u32) -> bool {
-        let word = &mut self.bits[(position >> 6) as usize % 64];
-        let bit = 1 << (position % 64);
-        if *word & bit != 0 && self.positions.contains(&position) {
+    /// Whether the number was not in the set before.
+    fn insert(&mut self, number: u32) -> bool {
+        let word = &mut self.bits[(number >> 6) as usize % 64];
+        let bit = 1 << (number % 64);
+        if *word & bit != 0 && self.numbers.contains(&number) {
             return false;
         }
         *word |= bit;
-        self.positions.push(position);
+        self.numbers.push(number);
         true
     }
 }

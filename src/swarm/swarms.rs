@@ -2,7 +2,7 @@
 
 use super::address::{Address, HashKeys};
 use super::changes::{Gone, laziness};
-use super::groups::{GroupId, PeerGroups};
+use super::groups::{GroupId, OTHER, PeerGroups};
 use super::index::Index;
 use super::marks::{Mark, Marks, Stamp};
 use super::peers::{Class, Peer, Peers, headroom, reserve_for_one_more};
@@ -93,6 +93,26 @@ impl Swarm {
         self.len() == 0
     }
 
+    /// Whether a peer of a configured group has announced here. Such swarms are worth asking
+    /// others about.
+    pub fn has_members(&self) -> bool {
+        fn any<A: Address>(peers: &Peers<A>) -> bool {
+            let mut segments = peers.segments();
+            segments.any(|(class, _)| class.group != OTHER)
+        }
+        any(&self.ipv4) || self.ipv6.as_ref().is_some_and(|peers| any(peers))
+    }
+
+    /// How many peers of configured groups it has that can be handed out.
+    pub fn members(&self) -> usize {
+        fn count<A: Address>(peers: &Peers<A>) -> usize {
+            let segments = peers.segments();
+            let members = segments.filter(|(class, _)| class.group != OTHER && !class.unlisted);
+            members.map(|(_, range)| range.len()).sum()
+        }
+        count(&self.ipv4) + self.ipv6.as_ref().map_or(0, |peers| count(peers))
+    }
+
     /// Its peers by kind, and its finished downloads.
     pub fn counts(&self) -> Counts {
         fn count<A: Address>(peers: &Peers<A>, seeders: bool) -> u32 {
@@ -124,6 +144,8 @@ pub struct Arrival<A> {
     pub seeder: bool,
     /// Whether it says that it has just finished.
     pub completed: bool,
+    /// Whether it announced to an external tracker, and the DPI platform forwarded that.
+    pub forwarded: bool,
 }
 
 /// What the operator allows. A reload may change any of it.
@@ -142,6 +164,15 @@ pub struct Rules {
 impl Rules {
     fn is_unlisted(&self, port: u16) -> bool {
         port == 0 || self.refused_ports.contains(&port)
+    }
+
+    /// The class of a peer that somebody else has told of.
+    pub fn class_of_learned(&self, ip: impl Address, port: u16, groups: &PeerGroups) -> Class {
+        let placed = Placed {
+            group: groups.find(ip.into()),
+            edition: false,
+        };
+        self.class((ip, port), placed, false)
     }
 
     pub(super) fn class(&self, peer: (impl Address, u16), placed: Placed, seeder: bool) -> Class {
@@ -255,6 +286,11 @@ impl Swarms {
         &self.totals
     }
 
+    /// The keys of all hash tables.
+    pub fn keys(&self) -> &HashKeys {
+        &self.keys
+    }
+
     /// The rules in force.
     pub fn rules(&self) -> &Rules {
         &self.rules
@@ -307,7 +343,9 @@ impl Swarms {
                 let peer = peers.get_mut(position);
                 let completed_before = peer.marks.has(Mark::Completed);
                 let newly_completed = arrival.completed && arrival.seeder && !completed_before;
-                let same = known == class && peer.id == arrival.id && !newly_completed;
+                let same_way = peer.marks.has(Mark::Forwarded) == arrival.forwarded;
+                let same =
+                    known == class && peer.id == arrival.id && !newly_completed && same_way;
                 let lazy = laziness(liveness.expiry);
                 let changed = !same || peer.stamp.is_older_than(lazy, liveness.now);
                 peer.id = arrival.id;
@@ -344,6 +382,7 @@ impl Swarms {
                 let completed = arrival.completed && arrival.seeder;
                 let mut marks = Marks::default();
                 marks.set(Mark::Completed, completed);
+                marks.set(Mark::Forwarded, arrival.forwarded);
                 marks.set(Mark::Changed, true);
                 marks.set(Mark::Compared, self.compared);
                 let peer = Peer {

@@ -144,6 +144,9 @@ pub fn announce_body(to: &mut Vec<u8>, reply: &AnnounceReply, form: PeerForm) {
         body.string(b"peers6");
         peers::<16>(&mut body, &reply.peers6, form);
     }
+    if let Some(warning) = &reply.warning {
+        body.string(b"warning message").string(warning.as_bytes());
+    }
     body.end();
 }
 
@@ -166,7 +169,7 @@ fn peers<const LENGTH: usize>(body: &mut Writer<'_>, list: &PeerList, form: Peer
         body.dictionary()
             .string(b"ip")
             .string(ip.to_string().as_bytes());
-        if let Some(PeerId(id)) = ids.next() {
+        if let Some(Some(PeerId(id))) = ids.next() {
             body.string(b"peer id").string(id);
         }
         body.string(b"port")
@@ -231,9 +234,10 @@ mod tests {
             external_ip: [192, 0, 2, 1].into(),
             peers: PeerList {
                 compact: b"\x7f\x01\x00\x02\x1a\xe1".to_vec(),
-                ids: vec![PeerId(*b"-XX0000-abcdefghijkl")],
+                ids: vec![Some(PeerId(*b"-XX0000-abcdefghijkl"))],
             },
             peers6: PeerList::default(),
+            warning: None,
         }
     }
 

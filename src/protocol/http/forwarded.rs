@@ -1,0 +1,168 @@
+//! Announces and scrapes that were on their way to an external tracker: the three forms in which
+//! a DPI platform, a proxy or a router hands them over, and what they have in common.
+//!
+//! The client's query reaches the external tracker byte for byte and in its order; only BTRT's
+//! own parameters are taken out.
+
+use super::query::{decode, decode_20, number, parameters};
+use super::request::{announce, scrape};
+use crate::bittorrent::{
+    Announce, BadTarget, Failure, Forwarded, Target, UpstreamRequest, Wants,
+};
+use std::net::IpAddr;
+
+/// The path that forms A and B begin with.
+pub(super) const PATH: &[u8] = b"/forwarded_announce";
+
+/// Parameters that clients of all kinds send by themselves. Whatever else stands in the query of
+/// an announce URL belongs to the URL: a passkey, above all.
+const SENT_BY_CLIENTS: [&[u8]; 31] = [
+    b"info_hash", b"peer_id", b"port", b"uploaded", b"downloaded", b"left", b"event", b"numwant",
+    b"num_want", b"compact", b"no_peer_id", b"key", b"ip", b"ipv4", b"ipv6", b"corrupt",
+    b"redundant", b"supportcrypto", b"requirecrypto", b"cryptoport", b"trackerid", b"hide",
+    b"azudp", b"azhttp", b"azver", b"azq", b"azsf", b"aznp", b"natmapped", b"localip", b"seq",
+];
+
+/// Form A: `/forwarded_announce/<scheme>/<host[:port]>/<path>`, with the client's query.
+pub(super) fn by_path(path: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+    let rest = path.strip_prefix(PATH).and_then(|rest| rest.strip_prefix(b"/"));
+    let mut pieces = rest.unwrap_or_default().splitn(3, |&byte| byte == b'/');
+    let (scheme, host) = (pieces.next(), pieces.next().unwrap_or_default());
+    let path = pieces.next().unwrap_or_default();
+    let url = [scheme.unwrap_or_default(), b"://", host, b"/", path].concat();
+    read(&url, query, max_scrape)
+}
+
+/// Form B: `/forwarded_announce?tracker=<URL>&<the client's query>`.
+pub(super) fn by_parameter(query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+    let named = parameters(query).find(|(name, _)| *name == b"tracker");
+    let (_, url) = named.ok_or(Failure::NoTracker)?;
+    let url: Vec<u8> = decode(url).collect();
+    read(&url, &without(query, b"tracker"), max_scrape)
+}
+
+/// Form C: the client's own request, whose `Host` names the external tracker.
+pub(super) fn by_host(
+    host: &[u8],
+    path: &[u8],
+    query: &[u8],
+    max_scrape: usize,
+) -> Result<Forwarded, Failure> {
+    let url = [b"http://", host, path].concat();
+    read(&url, query, max_scrape)
+}
+
+/// Whether a path is that of a scrape: its last segment begins so (BEP 48).
+pub(super) fn is_scrape(path: &[u8]) -> bool {
+    let last = path.rsplit(|&byte| byte == b'/').next();
+    last.is_some_and(|last| last.starts_with(b"scrape"))
+}
+
+fn read(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+    let client_ip = parameters(query).find(|(name, _)| *name == b"client_ip");
+    let client_ip = client_ip.map(|(_, value)| address(value)).transpose()?;
+    let query = without(query, b"client_ip");
+    let joint: &[u8] = match (url.contains(&b'?'), query.is_empty()) {
+        (_, true) => b"",
+        (true, false) => b"&",
+        (false, false) => b"?",
+    };
+    let parse = |url: &[u8]| Target::parse(url).map_err(bad_target);
+    let target = parse(&[url, joint, &query].concat())?;
+    let path_end = url.iter().position(|&byte| byte == b'?').unwrap_or(url.len());
+    let wants = if is_scrape(&url[..path_end]) {
+        Wants::Scrape(match scrape(&query, max_scrape)? {
+            super::ScrapeOf::Hashes(hashes) => hashes,
+            super::ScrapeOf::All => return Err(Failure::Missing("info_hash")),
+        })
+    } else {
+        let announce = announce(&query)?;
+        let request = upstream_request(&announce, &query);
+        let names_ip = parameters(&query).any(|(name, _)| name == b"ip");
+        Wants::Announce {
+            announce,
+            request,
+            names_ip,
+        }
+    };
+    Ok(Forwarded {
+        tracker: tracker(&target),
+        target,
+        client_ip,
+        wants,
+    })
+}
+
+/// The part of a URL that all clients of one tracker and account share.
+fn tracker(target: &Target) -> Box<[u8]> {
+    let mut tracker = target.to_string().into_bytes();
+    let path = &target.path_and_query;
+    let path_end = path.iter().position(|&byte| byte == b'?').unwrap_or(path.len());
+    tracker.extend_from_slice(&path[..path_end]);
+    for (name, value) in parameters(path.get(path_end + 1..).unwrap_or_default()) {
+        if !SENT_BY_CLIENTS.contains(&name) {
+            tracker.extend([b"&", name, b"=", value].concat());
+        }
+    }
+    tracker.into()
+}
+
+/// A query without one parameter, and otherwise byte for byte the same.
+fn without(query: &[u8], name: &[u8]) -> Vec<u8> {
+    let is_separator = |byte: u8| byte == b'&' || byte == b'?';
+    let is_it = |piece: &[u8]| {
+        let piece = piece.strip_suffix(b"&").or(piece.strip_suffix(b"?")).unwrap_or(piece);
+        parameters(piece).any(|(found, _)| found == name)
+    };
+    let pieces = query.split_inclusive(|&byte| is_separator(byte));
+    let mut kept: Vec<u8> = pieces.filter(|piece| !is_it(piece)).flatten().copied().collect();
+    // The separator that stood before a last parameter goes with it.
+    let ended_in_separator = query.last().copied().is_some_and(is_separator);
+    if !ended_in_separator && kept.last().copied().is_some_and(is_separator) {
+        kept.pop();
+    }
+    kept
+}
+
+fn address(value: &[u8]) -> Result<IpAddr, Failure> {
+    let text: Vec<u8> = decode(value).collect();
+    let address = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
+    address.map(|ip: IpAddr| ip.to_canonical()).ok_or(Failure::BadClientAddress)
+}
+
+fn bad_target(why: BadTarget) -> Failure {
+    Failure::BadTracker(why)
+}
+
+fn upstream_request(announce: &Announce, query: &[u8]) -> UpstreamRequest {
+    let find = |wanted: &[u8]| parameters(query).find(|(name, _)| *name == wanted);
+    let amount = |name: &[u8]| {
+        let number = find(name).and_then(|(_, value)| number(value));
+        number.and_then(|number| u64::try_from(number).ok())
+    };
+    let key = find(b"key").and_then(|(_, value)| {
+        let text: Vec<u8> = decode(value).collect();
+        u32::from_str_radix(std::str::from_utf8(&text).ok()?, 16).ok()
+    });
+    let ip = find(b"ip").and_then(|(_, value)| address(value).ok());
+    UpstreamRequest::Announce {
+        info_hash: announce.info_hash,
+        peer_id: announce.peer_id,
+        downloaded: amount(b"downloaded").unwrap_or(0),
+        left: amount(b"left").unwrap_or(u64::MAX >> 1),
+        uploaded: amount(b"uploaded").unwrap_or(0),
+        event: announce.event,
+        ip: ip.and_then(|ip| match ip {
+            IpAddr::V4(ip) => Some(ip),
+            IpAddr::V6(_) => None,
+        }),
+        key: key.unwrap_or(0),
+        numwant: announce.numwant,
+        port: announce.port.unwrap_or(0),
+    }
+}
+
+/// Whether a query is that of an announce.
+pub(super) fn has_info_hash(query: &[u8]) -> bool {
+    parameters(query).any(|(name, value)| name == b"info_hash" && decode_20(value).is_ok())
+}

@@ -1,0 +1,164 @@
+//! Peers that others have told of: neighbors, external trackers. They live beside the swarms, not
+//! in them: they are handed out, but never counted, stored or passed on to a neighbor.
+
+use crate::bittorrent::PeerId;
+use crate::swarm::{
+    Address, HashKeys, Liveness, Marks, Peer, PeerGroups, Peers, Rules, Stamp, Table,
+};
+use crate::time::Timestamp;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+/// Peers of one list and address family. A list that is full forgets whom it would lose next.
+const MAX_LEARNED: usize = 2_000;
+
+/// Peers of one torrent that somebody has told of.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    ipv4: Peers<Ipv4Addr>,
+    ipv6: Peers<Ipv6Addr>,
+    /// Which version of the peer groups the peers were put into.
+    version: u32,
+}
+
+/// What putting a learned peer into its place takes.
+#[derive(Clone, Copy)]
+pub(super) struct Places<'a> {
+    pub groups: &'a PeerGroups,
+    /// Changes whenever `groups` do.
+    pub version: u32,
+    pub rules: &'a Rules,
+    pub keys: &'a HashKeys,
+}
+
+/// The address families, as far as learned peers go.
+pub(super) trait Learnable: Address {
+    fn peers(learned: &Learned) -> &Peers<Self>;
+}
+
+impl Learnable for Ipv4Addr {
+    fn peers(learned: &Learned) -> &Peers<Self> {
+        &learned.ipv4
+    }
+}
+
+impl Learnable for Ipv6Addr {
+    fn peers(learned: &Learned) -> &Peers<Self> {
+        &learned.ipv6
+    }
+}
+
+impl Learned {
+    /// Enters peers that are good until this time. `source` tells where they come from.
+    pub fn add(
+        &mut self,
+        peers: &[SocketAddr],
+        source: u16,
+        until: Timestamp,
+        now: Timestamp,
+        places: Places<'_>,
+    ) {
+        self.bring_up_to_date(places);
+        self.expire(now, places.keys);
+        for peer in peers {
+            match peer.ip().to_canonical() {
+                IpAddr::V4(ip) => add(&mut self.ipv4, ip, peer.port(), source, until, places),
+                IpAddr::V6(ip) => add(&mut self.ipv6, ip, peer.port(), source, until, places),
+            }
+        }
+    }
+
+    /// Puts the peers into the groups that are in force.
+    pub fn bring_up_to_date(&mut self, places: Places<'_>) {
+        if self.version != places.version {
+            self.version = places.version;
+            regroup(&mut self.ipv4, places);
+            regroup(&mut self.ipv6, places);
+        }
+    }
+
+    /// Forgets peers whose time is over.
+    pub fn expire(&mut self, now: Timestamp, keys: &HashKeys) {
+        expire(&mut self.ipv4, now, keys);
+        expire(&mut self.ipv6, now, keys);
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.ipv4.is_empty() && self.ipv6.is_empty()
+    }
+
+    /// The peers to choose from.
+    pub fn table<A: Learnable>(&self, now: Timestamp) -> Table<'_, A> {
+        Table {
+            peers: A::peers(self),
+            liveness: lives(now),
+        }
+    }
+}
+
+/// In `last_announce`, learned peers keep the last second of their life.
+fn lives(now: Timestamp) -> Liveness {
+    Liveness { now, expiry: 1 }
+}
+
+fn add<A: Address>(
+    peers: &mut Peers<A>,
+    ip: A,
+    port: u16,
+    source: u16,
+    until: Timestamp,
+    places: Places<'_>,
+) {
+    if let Some(position) = peers.find(ip, port, places.keys) {
+        let known = peers.get_mut(position);
+        known.last_announce = known.last_announce.max(until);
+        return;
+    }
+    if peers.len() >= MAX_LEARNED {
+        let first = (0..peers.len()).min_by_key(|&at| peers.get(at).last_announce);
+        if let Some(first) = first {
+            peers.remove(first, places.keys);
+        }
+    }
+    let peer = Peer {
+        ip,
+        port,
+        id: source_id(source),
+        marks: Marks::default(),
+        stamp: Stamp::at(until),
+        last_announce: until,
+    };
+    let class = places.rules.class_of_learned(ip, port, places.groups);
+    peers.insert(class, peer, places.keys);
+}
+
+/// Where a peer comes from, in the place of the id that nobody has told.
+fn source_id(source: u16) -> PeerId {
+    let mut id = [0; 20];
+    id[..2].copy_from_slice(&source.to_be_bytes());
+    PeerId(id)
+}
+
+fn regroup<A: Address>(peers: &mut Peers<A>, places: Places<'_>) {
+    for peer in take_all(peers) {
+        let class = places
+            .rules
+            .class_of_learned(peer.ip, peer.port, places.groups);
+        peers.insert(class, peer, places.keys);
+    }
+}
+
+fn take_all<A: Address>(peers: &mut Peers<A>) -> Vec<Peer<A>> {
+    let all = (0..peers.len()).map(|at| *peers.get(at)).collect();
+    *peers = Peers::default();
+    all
+}
+
+fn expire<A: Address>(peers: &mut Peers<A>, now: Timestamp, keys: &HashKeys) {
+    let mut left = peers.len();
+    while let Some(position) = left.checked_sub(1) {
+        left = position;
+        if !lives(now).is_alive(peers.get(position).last_announce) {
+            peers.remove(position, keys);
+        }
+    }
+}

@@ -1,0 +1,208 @@
+//! Who may be asked, and when: fetches wait here for a worker, no host gets more than its share
+//! of the workers, and one that does not answer is left alone for longer and longer.
+
+use crate::bittorrent::{Target, UpstreamRequest};
+use crate::job::{Fetch, FetchId, FetchPolicy, Job};
+use crate::time::Now;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+
+/// Failures in a row after which a host is left alone.
+const PATIENCE: u32 = 5;
+/// For so long at first, and twice as long after each further failure, in milliseconds.
+const FIRST_PAUSE: u64 = 10_000;
+const LONGEST_PAUSE: u64 = 15 * 60_000;
+/// Hosts that are remembered for their failures. Whoever makes up names can fill this; then hosts
+/// that have never answered are not asked until others have been forgotten.
+const MAX_HOSTS: usize = 20_000;
+
+/// Limits; a reload may change them, but for the number of threads.
+#[derive(Clone, Copy, Debug)]
+pub struct UpstreamLimits {
+    /// Fetches at the same time.
+    pub threads: usize,
+    /// Fetches that wait.
+    pub max_pending: usize,
+    /// Fetches from one host at the same time.
+    pub per_host: usize,
+}
+
+/// Why a fetch is not even tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Declined {
+    /// Too many wait already.
+    Full,
+    /// The host has not answered lately.
+    HostIsDown,
+}
+
+type HostName = (String, u16);
+
+/// Fetches that wait or are under way; `P` says what each is for.
+#[derive(Debug)]
+pub(super) struct Upstreams<P> {
+    limits: UpstreamLimits,
+    hosts: HashMap<HostName, Host>,
+    /// Hosts with something to fetch and room for it, each once.
+    ready: VecDeque<HostName>,
+    pending: usize,
+    under_way: HashMap<FetchId, (HostName, P)>,
+    last_id: u64,
+}
+
+#[derive(Debug, Default)]
+struct Host {
+    queue: VecDeque<Pending>,
+    under_way: usize,
+    /// In a row.
+    failures: u32,
+    /// Left alone until then.
+    paused_until: Option<Now>,
+    is_ready: bool,
+}
+
+#[derive(Debug)]
+struct Pending {
+    id: FetchId,
+    target: Target,
+    request: UpstreamRequest,
+    deadline: Now,
+    policy: Arc<FetchPolicy>,
+}
+
+impl<P> Upstreams<P> {
+    pub fn new(limits: UpstreamLimits) -> Self {
+        Upstreams {
+            limits,
+            hosts: HashMap::new(),
+            ready: VecDeque::new(),
+            pending: 0,
+            under_way: HashMap::new(),
+            last_id: 0,
+        }
+    }
+
+    pub fn set_limits(&mut self, limits: UpstreamLimits) {
+        self.limits = limits;
+    }
+
+    /// Queues a fetch that must be done by `deadline`. Its purpose comes back when it is.
+    pub fn ask(
+        &mut self,
+        target: Target,
+        request: UpstreamRequest,
+        policy: &Arc<FetchPolicy>,
+        purpose: P,
+        (now, deadline): (Now, Now),
+    ) -> Result<(), Declined> {
+        if self.pending >= self.limits.max_pending {
+            return Err(Declined::Full);
+        }
+        let name = (target.host.clone(), target.port);
+        if !self.hosts.contains_key(&name) && self.hosts.len() >= MAX_HOSTS {
+            let is_over = |host: &Host| host.paused_until.is_none_or(|until| until <= now);
+            let is_idle = |host: &Host| host.queue.is_empty() && host.under_way == 0;
+            self.hosts.retain(|_, host| !(is_idle(host) && is_over(host)));
+            if self.hosts.len() >= MAX_HOSTS {
+                return Err(Declined::Full);
+            }
+        }
+        let host = self.hosts.entry(name.clone()).or_default();
+        if host.paused_until.is_some_and(|until| now < until) {
+            return Err(Declined::HostIsDown);
+        }
+        self.last_id += 1;
+        let id = FetchId(self.last_id);
+        host.queue.push_back(Pending {
+            id,
+            target,
+            request,
+            deadline,
+            policy: policy.clone(),
+        });
+        self.pending += 1;
+        self.under_way.insert(id, (name.clone(), purpose));
+        self.get_ready(name);
+        Ok(())
+    }
+
+    /// Lists a host as ready if it is.
+    fn get_ready(&mut self, name: HostName) {
+        let Some(host) = self.hosts.get_mut(&name) else {
+            return;
+        };
+        // Who has failed lately has to show first that it is back.
+        let room = if host.failures > 0 {
+            1
+        } else {
+            self.limits.per_host
+        };
+        if !host.is_ready && !host.queue.is_empty() && host.under_way < room {
+            host.is_ready = true;
+            self.ready.push_back(name);
+        }
+    }
+
+    /// Takes out the next fetch for a worker. Those whose time is over are passed over: whoever
+    /// has waited for them has been answered, and gets its purpose back as failed.
+    pub fn next_job(&mut self, now: Now, late: &mut Vec<P>) -> Option<Job> {
+        loop {
+            if self.under_way.len() - self.pending >= self.limits.threads {
+                return None;
+            }
+            let name = self.ready.pop_front()?;
+            let host = self.hosts.get_mut(&name)?;
+            host.is_ready = false;
+            let next = host.queue.pop_front();
+            self.pending -= usize::from(next.is_some());
+            let next = next.filter(|next| {
+                let in_time = now < next.deadline;
+                if in_time {
+                    host.under_way += 1;
+                } else if let Some((_, purpose)) = self.under_way.remove(&next.id) {
+                    late.push(purpose);
+                }
+                in_time
+            });
+            self.get_ready(name);
+            if let Some(next) = next {
+                return Some(Job::Fetch(Fetch {
+                    id: next.id,
+                    target: next.target,
+                    request: next.request,
+                    timeout_ms: next.deadline.0 - now.0,
+                    policy: next.policy,
+                    user_agent: None,
+                }));
+            }
+        }
+    }
+
+    /// Takes note of the end of a fetch and returns what it was for.
+    pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<P> {
+        let (name, purpose) = self.under_way.remove(&id)?;
+        let host = self.hosts.get_mut(&name)?;
+        host.under_way = host.under_way.saturating_sub(1);
+        if answered {
+            host.failures = 0;
+            host.paused_until = None;
+        } else {
+            host.failures = host.failures.saturating_add(1);
+            if let Some(more) = host.failures.checked_sub(PATIENCE) {
+                let pause = FIRST_PAUSE << more.min(10);
+                host.paused_until = Some(now.plus(pause.min(LONGEST_PAUSE)));
+            }
+        }
+        if host.failures == 0 && host.under_way == 0 && host.queue.is_empty() {
+            self.hosts.remove(&name);
+        } else {
+            self.get_ready(name);
+        }
+        Some(purpose)
+    }
+
+    /// Fetches that wait for a worker.
+    pub fn pending(&self) -> usize {
+        self.pending
+    }
+}
