@@ -2,8 +2,9 @@
 //! say the same each time.
 
 use crate::answer::{self, Question};
-use crate::model::{Endpoint, Model, endpoints};
+use crate::model::Model;
 use crate::networks::Networks;
+use crate::real::{Endpoint, endpoints};
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
 use btrt::swarm::{GroupDefinition, GroupNames, Rules};
 use btrt::time::Now;

@@ -2,8 +2,9 @@
 //! going on in between. The tracker's own pieces are too large for that.
 
 use crate::answer::{self, Question};
-use crate::model::{Endpoint, Model};
+use crate::model::Model;
 use crate::networks::{self, Networks};
+use crate::real::Endpoint;
 use crate::steps::{self, Step};
 use btrt::bittorrent::{Announce, Event, InfoHash};
 use btrt::swarm::{
