@@ -28,9 +28,8 @@ pub struct Settings {
     pub rules: Rules,
 }
 
-#[cfg(test)]
 impl Default for Settings {
-    /// The defaults of the configuration file.
+    /// The defaults of the configuration file, without a database.
     fn default() -> Self {
         Settings {
             interval: 1800,
@@ -46,7 +45,7 @@ impl Default for Settings {
                 max_peers: 20_000_000,
                 max_peers_per_address: 64,
                 peer_expiry_interval: 4500,
-                refused_ports: vec![22, 25],
+                refused_ports: vec![22, 23, 25, 53, 110, 135, 139, 143, 445, 3306, 3389],
             },
         }
     }

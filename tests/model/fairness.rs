@@ -2,8 +2,9 @@
 //! say the same each time.
 
 use crate::answer::{self, Question};
-use crate::model::{Endpoint, Model, endpoints};
+use crate::model::Model;
 use crate::networks::Networks;
+use crate::real::{Endpoint, endpoints};
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
 use btrt::swarm::{GroupDefinition, GroupNames, Rules};
 use btrt::time::Now;
@@ -24,14 +25,13 @@ fn settings() -> Settings {
         enough_peers: 30,
         outside_peers: 4,
         max_scrape: 100,
-        full_scrape: false,
-        flush_interval: None,
         rules: Rules {
             max_peers: 1_000_000,
             max_peers_per_address: 64,
             peer_expiry_interval: 4500,
             refused_ports: Vec::new(),
         },
+        ..Settings::default()
     }
 }
 

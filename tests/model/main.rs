@@ -4,13 +4,12 @@
 //! A failure prints the shortest list of steps that proptest finds for it, and keeps its seed in
 //! `tests/proptest-regressions`, from which the next run begins.
 
-#![expect(clippy::panic, reason = "a test that fails panics")]
-
 mod answer;
 mod fairness;
 mod model;
 mod networks;
 mod pieces;
+mod real;
 mod steps;
 
 use answer::Question;
@@ -18,9 +17,10 @@ use btrt::bittorrent::{Announce, AnnounceReply, Event, PeerId};
 use btrt::swarm::GroupDefinition;
 use btrt::time::Now;
 use btrt::tracker::{Settings, Tracker};
-use model::{Endpoint, Model, endpoints};
+use model::Model;
 use networks::Networks;
 use proptest::prelude::*;
+use real::{Endpoint, endpoints};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use steps::Step;

@@ -2,13 +2,14 @@
 //! going on in between. The tracker's own pieces are too large for that.
 
 use crate::answer::{self, Question};
-use crate::model::{Endpoint, Model};
+use crate::model::Model;
 use crate::networks::{self, Networks};
+use crate::real::Endpoint;
 use crate::steps::{self, Step};
-use btrt::bittorrent::{Announce, Event, InfoHash};
+use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
 use btrt::swarm::{
-    Arrival, Asker, Family, GroupDefinition, HashKeys, Liveness, PeerGroups, Selection, Swarms,
-    Wanted,
+    Arrival, Asker, Family, GroupDefinition, HashKeys, Liveness, PeerGroups, Rules, Selection,
+    Swarms, Wanted,
 };
 use btrt::time::{START, Timestamp};
 use btrt::tracker::Settings;
@@ -162,4 +163,45 @@ proptest! {
         let mut world = World::new(settings, &definitions, seed);
         life.into_iter().for_each(|step| world.take(step));
     }
+}
+
+#[test]
+fn a_swarm_is_swept_whole_after_another_was_forgotten_halfway() {
+    let settings = Settings {
+        interval: 1800,
+        min_interval: 300,
+        numwant: 50,
+        max_numwant: 200,
+        enough_peers: 30,
+        outside_peers: 4,
+        max_scrape: 100,
+        rules: Rules {
+            max_peers: 100,
+            max_peers_per_address: 64,
+            peer_expiry_interval: 60,
+            refused_ports: Vec::new(),
+        },
+        ..Settings::default()
+    };
+    let mut world = World::new(settings, &[], 1);
+    let announce = |swarm, port, event| {
+        let announce = Announce {
+            info_hash: InfoHash([swarm; 20]),
+            peer_id: PeerId([0; 20]),
+            port: Some(port),
+            seeder: false,
+            event,
+            numwant: None,
+            compact: true,
+            no_peer_id: false,
+        };
+        Step::Announce(announce, Ipv4Addr::LOCALHOST.into())
+    };
+    let mut steps: Vec<_> = (1..5).map(|port| announce(0, port, Event::None)).collect();
+    steps.push(announce(1, 1, Event::None));
+    // The second pass looks at the second swarm, but not at its peer yet.
+    steps.extend([Step::Sweep(100), Step::Stall(60), Step::Sweep(1)]);
+    steps.extend([announce(1, 1, Event::Stopped), Step::Sweep(100)]);
+    steps.into_iter().for_each(|step| world.take(step));
+    assert!(world.swarms.is_empty());
 }

@@ -108,14 +108,13 @@ pub fn settings() -> impl Strategy<Value = Settings> {
             enough_peers,
             outside_peers,
             max_scrape: 100,
-            full_scrape: false,
-            flush_interval: None,
             rules: Rules {
                 max_peers: rules.0,
                 max_peers_per_address: rules.1,
                 peer_expiry_interval: rules.2,
                 refused_ports: rules.3,
             },
+            ..Settings::default()
         },
     )
 }

@@ -147,9 +147,11 @@ fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
 /// bytes beyond ASCII and spaces. Returns `None` if `received` does not begin with such a line,
 /// and the bytes unchanged if the line has not come to its end yet.
 pub fn escape_target(received: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let start = received
-        .iter()
-        .position(|byte| !matches!(byte, b'\r' | b'\n'))?;
+    // Empty lines in front are passed over, a carriage return alone is none.
+    let mut start = 0;
+    while let [b'\n', ..] | [b'\r', b'\n', ..] = &received[start..] {
+        start += if received[start] == b'\r' { 2 } else { 1 };
+    }
     let method = [&b"GET "[..], b"HEAD "]
         .into_iter()
         .find(|method| received[start..].starts_with(method))?;
@@ -258,6 +260,7 @@ mod tests {
             b"GET /a b HTTQ\r\n",
             b"GET /a HTTP/1.1\r\n",
             b"GET /\x01\xc3 HTTP/1.1\r\n",
+            b"\rGET /\xc3 HTTP/1.1\r\n",
             b"\x16\x03\x01",
             b"",
         ] {

@@ -361,6 +361,7 @@ mod tests {
             Just(&b"GET / HTTP/1.1\nConnection: close\n\n"[..]),
             Just(&b"POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"[..]),
             Just(&b"\r\n"[..]),
+            Just(&b"\r"[..]),
             Just(&b"GET"[..]),
             Just(&b"HEAD \xff"[..]),
             Just(&b"\x00"[..]),
