@@ -2,7 +2,7 @@
 
 use super::Settings;
 use super::learned::{Learnable, Learned};
-use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerId, PeerList};
+use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
     Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Selection, Swarm, Table, Wanted,
 };
@@ -43,8 +43,8 @@ pub(super) struct Chooser<'a> {
 }
 
 impl Chooser<'_> {
-    /// Fills the reply with counts, times and peers of both families.
-    pub fn answer(&mut self, client: Client<'_>, sources: Sources<'_>, reply: &mut AnnounceReply) {
+    /// Fills the reply with counts and peers of both families.
+    pub fn choose_all(&mut self, client: Client<'_>, sources: Sources<'_>, reply: &mut AnnounceReply) {
         reply.counts = sources.swarm.map_or_else(Counts::default, Swarm::counts);
         self.choose::<Ipv4Addr>(client, sources, &mut reply.peers);
         self.choose::<Ipv6Addr>(client, sources, &mut reply.peers6);
@@ -117,19 +117,6 @@ impl Chooser<'_> {
             outside: settings.outside_peers as usize,
         }
     }
-
-    /// When the client shall come again. `soon` if it was not told all.
-    pub fn set_times(&mut self, reply: &mut AnnounceReply, ip: IpAddr, soon: bool) {
-        let interval = if soon {
-            self.settings.interval.min(SOON * 10 / 11)
-        } else {
-            self.settings.interval
-        };
-        let spread = interval / 10;
-        reply.interval = interval - spread + self.random.u32(0..=spread * 2);
-        reply.min_interval = self.settings.min_interval.min(reply.interval);
-        reply.external_ip = ip;
-    }
 }
 
 /// Forgets what a reply said, and keeps its memory.
@@ -139,6 +126,3 @@ pub(super) fn clear(reply: &mut AnnounceReply) {
     reply.peers6.clear();
     reply.warning = None;
 }
-
-/// An id that nobody has: for askers that have none.
-pub(super) const NOBODY: PeerId = PeerId([0xff; 20]);

@@ -1,281 +1,449 @@
-//! Clients of external trackers: whom to answer at once, whom to let wait, and what external
-//! trackers have said.
-//!
-//! What one tracker said is given to clients of the same tracker and account only: a [`ListKey`]
-//! holds its announce URL with everything that clients do not send by themselves.
+//! Forwarded announces and scrapes: who is answered at once, for whom an external tracker is
+//! asked, and what those are told who have waited.
 
-use super::learned::{Learned, Places};
+use super::answer::Client;
+use super::external::{List, ListKey, Mode, Ready, Waiting, Waits};
+use super::learned::Places;
+use super::neighbors;
+use super::{Answer, Purpose, Tracker, answer};
 use crate::bittorrent::{
-    Announce, Counts, Forwarded, InfoHash, PeerId, Refusal, UpstreamReply, Wants,
+    Announce, Counts, Event, Failure, Forwarded, InfoHash, Target, UpstreamReply, UpstreamRequest,
+    Wants,
 };
-use crate::job::{FetchPolicy, Ticket};
-use crate::swarm::GroupId;
+use crate::job::{FetchError, Ticket};
+use crate::swarm::{Address, GroupId, OTHER};
 use crate::time::{Now, Timestamp};
-use std::collections::{HashMap, VecDeque};
-use std::net::IpAddr;
+use log::debug;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
-/// Lists of external trackers that are remembered.
-const MAX_LISTS: usize = 100_000;
-/// Clients of one torrent and tracker whose announces were passed on and whose `stopped` will be.
-const MAX_PASSED_ON: usize = 64;
-/// What a tracker refused is not asked again for so long, in seconds, unless it says otherwise.
-const REFUSAL: u32 = 60;
-/// A tracker may say otherwise up to here.
-const LONGEST_REFUSAL: u32 = 3_600;
+/// How long an external tracker may take for what nobody waits for, in milliseconds.
+const UNHURRIED: u64 = 30_000;
 
-/// What the operator says of external trackers. Times are in seconds.
-#[derive(Clone, Debug)]
-pub struct ForwardSettings {
-    /// A list is asked for again after this time.
-    pub refresh_interval: u32,
-    /// How long a peer of a list lives.
-    pub peers_expiry_interval: u32,
-    /// How long a client waits.
-    pub timeout: u32,
-    /// What is different for single trackers; the first that matches counts.
-    pub rules: Vec<TrackerRule>,
-    /// What may be contacted.
-    pub policy: Arc<FetchPolicy>,
-}
-
-/// How a tracker is treated.
-#[derive(Clone, Debug)]
-pub struct TrackerRule {
-    /// A host name in small letters; `*.example.org` is every name below that, `*` every host.
-    pub host: String,
-    /// When it is asked.
-    pub mode: Mode,
-    /// Whether its clients join the common swarms.
-    pub share: bool,
-}
-
-/// When an external tracker is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// With every announce.
-    Always,
-    /// When the own peers are not enough.
-    IfNeeded,
-    /// Never.
-    Never,
-}
-
-impl ForwardSettings {
-    /// How a host is treated.
-    pub fn rule(&self, host: &str) -> (Mode, bool) {
-        let matches = |rule: &&TrackerRule| match rule.host.strip_prefix('*') {
-            Some(suffix) => host.ends_with(suffix),
-            None => host == rule.host,
-        };
-        let rule = self.rules.iter().find(matches);
-        rule.map_or((Mode::IfNeeded, true), |rule| (rule.mode, rule.share))
-    }
-}
-
-/// Which list: a tracker's, of a torrent.
-pub(super) type ListKey = (Arc<[u8]>, InfoHash);
-
-/// What an external tracker said of a torrent.
-#[derive(Debug, Default)]
-pub(super) struct List {
-    pub learned: Learned,
-    /// When it said so.
-    fetched: Option<Timestamp>,
-    pub counts: Counts,
-    pub warning: Option<Arc<str>>,
-    refused: Option<(Arc<str>, Timestamp)>,
-    pub fetching: bool,
-    /// Who waits for it.
-    pub waiting: Vec<Ticket>,
-    passed_on: VecDeque<PeerId>,
-}
-
-impl List {
-    pub fn is_fresh(&self, now: Timestamp, refresh_interval: u32) -> bool {
-        self.fetched.is_some_and(|fetched| now.since(fetched) < refresh_interval)
-    }
-
-    /// Why the tracker refuses, as long as it is not asked again.
-    pub fn refusal(&self, now: Timestamp) -> Option<&Arc<str>> {
-        let refused = self.refused.as_ref().filter(|(_, until)| now < *until);
-        refused.map(|(reason, _)| reason)
-    }
-
-    /// Remembers that the tracker has seen this client.
-    pub fn pass_on(&mut self, client: PeerId) {
-        if !self.passed_on.contains(&client) {
-            self.passed_on.truncate(MAX_PASSED_ON - 1);
-            self.passed_on.push_front(client);
-        }
-    }
-
-    pub fn was_passed_on(&self, client: &PeerId) -> bool {
-        self.passed_on.contains(client)
-    }
-
-    pub fn take(
+impl Tracker {
+    /// Takes what a client at `ip` wanted of an external tracker. `None` promises an answer to the
+    /// ticket, in time.
+    pub fn handle_forwarded(
         &mut self,
-        reply: &UpstreamReply,
-        peers_expiry_interval: u32,
-        now: Timestamp,
-        places: Places<'_>,
-    ) {
-        self.warning = reply.warning.as_deref().map(Arc::from);
-        if let Some(Refusal { reason, retry_in }) = &reply.failure {
-            let pause = retry_in.unwrap_or(0).clamp(REFUSAL, LONGEST_REFUSAL);
-            let until = Timestamp(now.0.saturating_add(pause));
-            self.refused = Some((reason.as_str().into(), until));
-            return;
-        }
-        self.refused = None;
-        self.fetched = Some(now);
-        self.counts = Counts {
-            seeders: reply.seeders.unwrap_or(0),
-            leechers: reply.leechers.unwrap_or(0),
-            completions: reply.completions.unwrap_or(0),
-        };
-        let until = Timestamp(now.0.saturating_add(peers_expiry_interval));
-        self.learned.add(&reply.peers, 0, until, now, places);
-    }
-}
-
-/// A client that waits for an external tracker.
-#[derive(Debug)]
-pub(super) struct Waiting {
-    pub ip: IpAddr,
-    pub wants: Waits,
-}
-
-#[derive(Debug)]
-pub(super) enum Waits {
-    /// For a list, with its own peers beside it.
-    ForList {
-        key: ListKey,
-        announce: Announce,
-        group: GroupId,
-        /// The tracker's own times are told, as it sees every announce.
-        own_times: bool,
-    },
-    /// For what the tracker says, and nothing else.
-    ForTracker(Announce),
-    /// For figures, with our own beside them if they may be shared.
-    ForCounts(Vec<InfoHash>, bool),
-}
-
-/// An answer that is ready to be made.
-#[derive(Debug)]
-pub(super) struct Ready {
-    pub ticket: Ticket,
-    pub waiting: Waiting,
-    /// What the tracker said; `None` if it did not answer in time.
-    pub reply: Option<UpstreamReply>,
-}
-
-/// What is known of external trackers, and who waits for them.
-#[derive(Debug, Default)]
-pub(super) struct External {
-    lists: HashMap<ListKey, List>,
-    /// Lists by age; a list that is in use gets another turn.
-    by_age: VecDeque<(Timestamp, ListKey)>,
-    waiting: HashMap<Ticket, Waiting>,
-    /// By time, as all wait equally long.
-    deadlines: VecDeque<(Now, Ticket)>,
-    ready: VecDeque<Ready>,
-}
-
-impl External {
-    /// The list of a tracker, new if it is not known.
-    pub fn list(&mut self, key: &ListKey, now: Timestamp) -> &mut List {
-        if !self.lists.contains_key(key) {
-            if self.lists.len() >= MAX_LISTS {
-                self.forget_oldest();
-            }
-            self.by_age.push_back((now, key.clone()));
-        }
-        self.lists.entry(key.clone()).or_default()
-    }
-
-    pub fn known_list(&mut self, key: &ListKey) -> Option<&mut List> {
-        self.lists.get_mut(key)
-    }
-
-    fn forget_oldest(&mut self) {
-        while let Some((_, key)) = self.by_age.pop_front() {
-            if self.lists.get(&key).is_some_and(|list| !list.fetching) {
-                self.lists.remove(&key);
-                return;
-            }
-        }
-    }
-
-    /// Forgets lists whose peers are all gone, a few at a time.
-    pub fn expire(&mut self, now: Timestamp, peers_expiry_interval: u32) {
-        for _ in 0..100 {
-            let is_old = |made: Timestamp| now.since(made) > peers_expiry_interval.max(REFUSAL);
-            let Some((_, key)) = self.by_age.pop_front_if(|(made, _)| is_old(*made)) else {
-                return;
-            };
-            let last = self.lists.get(&key).map(|list| (list.fetching, list.fetched));
-            match last {
-                Some((false, fetched)) if fetched.is_none_or(is_old) => {
-                    self.lists.remove(&key);
+        forwarded: Forwarded,
+        ip: IpAddr,
+        ticket: Ticket,
+        now: Now,
+    ) -> Option<Answer<'_>> {
+        answer::clear(&mut self.reply);
+        let (mode, share) = self.settings.forward.rule(&forwarded.target.host);
+        match forwarded.wants {
+            Wants::Scrape(hashes) => {
+                if mode == Mode::Never {
+                    return Some(Answer::Scrape(self.handle_scrape(hashes)));
                 }
-                Some(_) => self.by_age.push_back((now, key)),
-                None => {}
+                let request = UpstreamRequest::Scrape {
+                    hashes: hashes.clone(),
+                };
+                let waits = Waits::ForCounts(hashes, share);
+                self.wait_alone(forwarded.target, request, waits, ip, ticket, now)
+            }
+            Wants::Announce {
+                announce, request, ..
+            } if !share => {
+                let waits = Waits::ForTracker(announce);
+                self.wait_alone(forwarded.target, request, waits, ip, ticket, now)
+            }
+            Wants::Announce {
+                announce, request, ..
+            } => {
+                let key = (Arc::from(forwarded.tracker), announce.info_hash);
+                let question = (forwarded.target, request);
+                self.handle_shared(announce, question, key, mode, ip, ticket, now)
             }
         }
     }
 
-    /// Lets a client wait.
-    pub fn wait(&mut self, ticket: Ticket, waiting: Waiting, deadline: Now) {
-        self.waiting.insert(ticket, waiting);
-        self.deadlines.push_back((deadline, ticket));
+    /// An announce whose client joins the common swarm.
+    #[expect(clippy::too_many_arguments, reason = "one caller, and all of it is one request")]
+    fn handle_shared(
+        &mut self,
+        announce: Announce,
+        question: (Target, UpstreamRequest),
+        key: ListKey,
+        mode: Mode,
+        ip: IpAddr,
+        ticket: Ticket,
+        now: Now,
+    ) -> Option<Answer<'_>> {
+        let group = self.register(&announce, ip, true, now);
+        let refresh_interval = self.settings.forward.refresh_interval;
+        let enough = self.has_enough(&announce.info_hash, group);
+        let timestamp = now.timestamp();
+        let list = self.external.list(&key, timestamp);
+        let last_words = matches!(announce.event, Event::Completed | Event::Stopped);
+        let is_known = list.is_fresh(timestamp, refresh_interval);
+        let refused = list.refusal(timestamp).is_some();
+        match mode {
+            Mode::IfNeeded if last_words && list.was_passed_on(&announce.peer_id) => {
+                self.pass_on(question, now);
+            }
+            Mode::Always if announce.event == Event::Stopped => self.pass_on(question, now),
+            _ => {}
+        }
+        let must_ask = match mode {
+            Mode::Never => false,
+            Mode::IfNeeded => !enough && !is_known && !refused,
+            Mode::Always => !refused || last_words,
+        };
+        let Some(group) = group else {
+            self.reply.counts = self.counts(&announce.info_hash);
+            self.set_times(ip, false);
+            return Some(Answer::Announce(&self.reply, announce.compact));
+        };
+        let missing = mode == Mode::IfNeeded && !enough && !is_known;
+        if must_ask && self.ask_for(&key, mode, question, &announce, ticket, now) {
+            let compact = announce.compact;
+            let wants = Waits::ForList {
+                key,
+                announce,
+                group,
+                own_times: mode == Mode::Always,
+            };
+            debug_assert!(compact || !compact);
+            self.let_wait(ticket, Waiting { ip, wants }, now);
+            return None;
+        }
+        Some(self.answer_shared(&announce, ip, group, &key, missing || must_ask, now))
     }
 
-    /// Ends the waiting of a client.
-    pub fn finish(&mut self, ticket: Ticket, reply: Option<UpstreamReply>) {
-        if let Some(waiting) = self.waiting.remove(&ticket) {
-            self.ready.push_back(Ready {
-                ticket,
-                waiting,
-                reply,
-            });
+    /// Asks an external tracker, or joins those who wait for it already. Returns whether there is
+    /// something to wait for.
+    fn ask_for(
+        &mut self,
+        key: &ListKey,
+        mode: Mode,
+        (target, request): (Target, UpstreamRequest),
+        announce: &Announce,
+        ticket: Ticket,
+        now: Now,
+    ) -> bool {
+        let list = self.external.list(key, now.timestamp());
+        if mode == Mode::IfNeeded && list.fetching {
+            list.waiting.push(ticket);
+            return true;
+        }
+        let purpose = match mode {
+            Mode::Always => Purpose::Announce(key.clone(), ticket),
+            _ => Purpose::List(key.clone()),
+        };
+        let deadline = self.deadline(now);
+        let policy = &self.settings.forward.policy;
+        let asked = self
+            .upstreams
+            .ask(target, request, policy, purpose, (now, deadline));
+        let list = self.external.list(key, now.timestamp());
+        if asked.is_ok() {
+            list.pass_on(announce.peer_id);
+            if mode == Mode::IfNeeded {
+                list.fetching = true;
+                list.waiting.push(ticket);
+            }
+        }
+        asked.is_ok()
+    }
+
+    /// Has a client wait for what only it gets.
+    fn wait_alone(
+        &mut self,
+        target: Target,
+        request: UpstreamRequest,
+        wants: Waits,
+        ip: IpAddr,
+        ticket: Ticket,
+        now: Now,
+    ) -> Option<Answer<'_>> {
+        let deadline = self.deadline(now);
+        let policy = &self.settings.forward.policy;
+        let purpose = Purpose::Client(ticket);
+        let asked = self
+            .upstreams
+            .ask(target, request, policy, purpose, (now, deadline));
+        let waiting = Waiting { ip, wants };
+        if asked.is_ok() {
+            self.let_wait(ticket, waiting, now);
+            return None;
+        }
+        let ready = Ready {
+            ticket,
+            waiting,
+            reply: None,
+        };
+        Some(self.answer_waiting(ready, now))
+    }
+
+    fn let_wait(&mut self, ticket: Ticket, waiting: Waiting, now: Now) {
+        let deadline = self.deadline(now);
+        self.external.wait(ticket, waiting, deadline);
+    }
+
+    fn deadline(&self, now: Now) -> Now {
+        now.plus(u64::from(self.settings.forward.timeout) * 1000)
+    }
+
+    fn pass_on(&mut self, (target, request): (Target, UpstreamRequest), now: Now) {
+        let policy = &self.settings.forward.policy;
+        let times = (now, now.plus(UNHURRIED));
+        // Whoever declines has been counted; nobody waits.
+        let _ = self
+            .upstreams
+            .ask(target, request, policy, Purpose::PassedOn, times);
+    }
+
+    /// Whether the network itself has enough peers for one of its clients.
+    fn has_enough(&self, info_hash: &InfoHash, group: Option<GroupId>) -> bool {
+        let members = self.swarms.get(info_hash).map_or(0, |swarm| swarm.members());
+        let itself = usize::from(group.is_some_and(|group| group != OTHER));
+        members.saturating_sub(itself) >= self.settings.enough_peers as usize
+    }
+
+    /// Takes what another tracker has answered, or why it has not.
+    pub(super) fn take_fetched(
+        &mut self,
+        purpose: Purpose,
+        result: Result<UpstreamReply, FetchError>,
+        now: Now,
+    ) {
+        let reply = match result {
+            Ok(reply) => reply,
+            Err(error) => return self.give_up(purpose, &error.to_string(), now),
+        };
+        match purpose {
+            Purpose::List(key) => {
+                self.take_list(&key, &reply, now);
+                self.end_waiting_for(&key);
+            }
+            Purpose::Announce(key, ticket) => {
+                self.take_list(&key, &reply, now);
+                self.external.finish(ticket, Some(reply));
+            }
+            Purpose::Client(ticket) => self.external.finish(ticket, Some(reply)),
+            Purpose::PassedOn => {}
+            Purpose::Neighbor(name, info_hash) => {
+                let places = Places {
+                    groups: &self.groups,
+                    version: self.groups_version,
+                    rules: self.swarms.rules(),
+                    keys: self.swarms.keys(),
+                };
+                let peers = &reply.peers;
+                self.neighbors
+                    .handle_answer(&name, info_hash, peers, now, places);
+            }
         }
     }
 
-    /// Ends the waiting of those who have waited long enough.
-    pub fn end_waiting(&mut self, now: Now) {
-        while let Some((_, ticket)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
-            self.finish(ticket, None);
+    /// A fetch has failed: whoever has waited for it gets what there is.
+    pub(super) fn give_up(&mut self, purpose: Purpose, reason: &str, now: Now) {
+        match purpose {
+            Purpose::List(key) => self.end_waiting_for(&key),
+            Purpose::Announce(_, ticket) | Purpose::Client(ticket) => {
+                self.external.finish(ticket, None);
+            }
+            Purpose::PassedOn => {}
+            Purpose::Neighbor(name, info_hash) => {
+                self.neighbors.handle_failure(&name, info_hash, reason, now);
+            }
         }
     }
 
-    /// Ends all waiting.
-    pub fn end_all_waiting(&mut self) {
-        for (_, ticket) in std::mem::take(&mut self.deadlines) {
-            self.finish(ticket, None);
+    fn take_list(&mut self, key: &ListKey, reply: &UpstreamReply, now: Now) {
+        let places = Places {
+            groups: &self.groups,
+            version: self.groups_version,
+            rules: self.swarms.rules(),
+            keys: self.swarms.keys(),
+        };
+        let lifetime = self.settings.forward.peers_expiry_interval;
+        let list = self.external.list(key, now.timestamp());
+        list.take(reply, lifetime, now.timestamp(), places);
+    }
+
+    fn end_waiting_for(&mut self, key: &ListKey) {
+        let Some(list) = self.external.known_list(key) else {
+            return;
+        };
+        list.fetching = false;
+        for ticket in std::mem::take(&mut list.waiting) {
+            self.external.finish(ticket, None);
         }
     }
 
-    pub fn next_ready(&mut self) -> Option<Ready> {
-        self.ready.pop_front()
+    /// What somebody is told who has waited.
+    pub(super) fn answer_waiting(&mut self, ready: Ready, now: Now) -> Answer<'_> {
+        answer::clear(&mut self.reply);
+        let Waiting { ip, wants } = ready.waiting;
+        match wants {
+            Waits::ForList {
+                key,
+                announce,
+                group,
+                own_times,
+            } => {
+                let refresh_interval = self.settings.forward.refresh_interval;
+                let timestamp = now.timestamp();
+                let list = self.external.list(&key, timestamp);
+                let missing = !list.is_fresh(timestamp, refresh_interval);
+                let times = ready.reply.filter(|_| own_times);
+                let answer = self.answer_shared(&announce, ip, group, &key, missing, now);
+                if let Answer::Failure(_) = answer {
+                    let reason = self.refusal(&key, timestamp).unwrap_or_else(|| "".into());
+                    return Answer::Failure(Failure::Upstream(reason));
+                }
+                if let Some(times) = times {
+                    self.tell_times(&times);
+                }
+                Answer::Announce(&self.reply, announce.compact)
+            }
+            Waits::ForTracker(announce) => self.answer_private(&announce, ip, ready.reply),
+            Waits::ForCounts(hashes, share) => {
+                let reply = ready.reply.unwrap_or_default();
+                Answer::Scrape(self.larger_counts(hashes, &reply, share))
+            }
+        }
     }
 
-    pub fn next_timeout(&self) -> Option<Now> {
-        if !self.ready.is_empty() {
-            return Some(Now(0));
+    fn refusal(&mut self, key: &ListKey, now: Timestamp) -> Option<Arc<str>> {
+        let list = self.external.known_list(key)?;
+        list.refusal(now).cloned()
+    }
+
+    /// The answer from everything that is known. `missing` if the external tracker's part should
+    /// be in it and is not.
+    fn answer_shared(
+        &mut self,
+        announce: &Announce,
+        ip: IpAddr,
+        group: GroupId,
+        key: &ListKey,
+        missing: bool,
+        now: Now,
+    ) -> Answer<'_> {
+        let client = Client {
+            announce,
+            ip,
+            group,
+            is_neighbor: false,
+        };
+        self.choose_peers(client, Some(key), now);
+        self.set_times(ip, missing);
+        if let Some(list) = self.external.known_list(key) {
+            let counts = &mut self.reply.counts;
+            *counts = larger(*counts, list.counts);
+            let refusal = list.refusal(now.timestamp());
+            let nobody = self.reply.peers.compact.is_empty() && self.reply.peers6.compact.is_empty();
+            if let Some(reason) = refusal.filter(|_| nobody) {
+                return Answer::Failure(Failure::Upstream(reason.clone()));
+            }
+            self.reply.warning = refusal.or(list.warning.as_ref()).cloned();
         }
-        self.deadlines.front().map(|(due, _)| *due)
+        Answer::Announce(&self.reply, announce.compact)
+    }
+
+    /// What an external tracker said to one client of its own, and nothing of ours.
+    fn answer_private(
+        &mut self,
+        announce: &Announce,
+        ip: IpAddr,
+        reply: Option<UpstreamReply>,
+    ) -> Answer<'_> {
+        let Some(said) = reply else {
+            self.set_times(ip, true);
+            return Answer::Announce(&self.reply, announce.compact);
+        };
+        if let Some(refusal) = &said.failure {
+            let reason = refusal.reason.as_str().into();
+            return Answer::Failure(Failure::Upstream(reason));
+        }
+        self.set_times(ip, false);
+        self.tell_times(&said);
+        let reply = &mut self.reply;
+        reply.counts = counts(&said);
+        reply.warning = said.warning.as_deref().map(Arc::from);
+        let numwant = announce.numwant.unwrap_or(self.settings.numwant);
+        let places = numwant.min(self.settings.max_numwant) as usize;
+        for peer in &said.peers {
+            let (list, length) = match peer {
+                SocketAddr::V4(_) => (&mut reply.peers, 6),
+                SocketAddr::V6(_) => (&mut reply.peers6, 18),
+            };
+            if list.compact.len() < places * length {
+                match peer {
+                    SocketAddr::V4(peer) => peer.ip().write(&mut list.compact),
+                    SocketAddr::V6(peer) => peer.ip().write(&mut list.compact),
+                }
+                list.compact.extend_from_slice(&peer.port().to_be_bytes());
+            }
+        }
+        Answer::Announce(&self.reply, announce.compact)
+    }
+
+    /// An external tracker that sees every announce says itself when to come again.
+    fn tell_times(&mut self, said: &UpstreamReply) {
+        let reply = &mut self.reply;
+        if let Some(interval) = said.interval.filter(|&interval| interval > 0) {
+            reply.interval = interval;
+        }
+        let min_interval = said.min_interval.unwrap_or(reply.min_interval);
+        reply.min_interval = min_interval.min(reply.interval);
+    }
+
+    fn larger_counts(
+        &mut self,
+        hashes: Vec<InfoHash>,
+        said: &UpstreamReply,
+        share: bool,
+    ) -> Vec<(InfoHash, Counts)> {
+        let mut files = self.handle_scrape(hashes);
+        for (info_hash, counts) in &mut files {
+            let found = said.files.iter().find(|(hash, _)| hash == info_hash);
+            let theirs = found.map_or_else(Counts::default, |(_, counts)| *counts);
+            let ours = if share { *counts } else { Counts::default() };
+            *counts = larger(ours, theirs);
+        }
+        files
+    }
+
+    /// Asks the neighbors what is due.
+    pub(super) fn ask_neighbors(&mut self, now: Now) {
+        let swarms = &self.swarms;
+        let matters = |info_hash: &InfoHash| {
+            let swarm = swarms.get(info_hash);
+            swarm.is_some_and(|swarm| swarm.has_members())
+        };
+        while let Some(question) = self.neighbors.next_question(now, matters) {
+            let purpose = Purpose::Neighbor(question.name, question.info_hash);
+            let times = (now, now.plus(neighbors::PATIENCE));
+            let (target, request) = (question.target, question.request);
+            let asked =
+                self.upstreams
+                    .ask(target, request, &question.policy, purpose.clone(), times);
+            if let (Err(declined), Purpose::Neighbor(name, info_hash)) = (asked, purpose) {
+                debug!("neighbor {name:?} was not asked: {declined}");
+                self.neighbors
+                    .handle_failure(&name, info_hash, &declined.to_string(), now);
+            }
+        }
     }
 }
 
-/// The list that a forwarded announce is about.
-pub(super) fn list_key(forwarded: &Forwarded) -> Option<ListKey> {
-    match &forwarded.wants {
-        Wants::Announce { announce, .. } => {
-            Some((Arc::from(&*forwarded.tracker), announce.info_hash))
-        }
-        Wants::Scrape(_) => None,
+fn larger(ours: Counts, theirs: Counts) -> Counts {
+    Counts {
+        seeders: ours.seeders.max(theirs.seeders),
+        leechers: ours.leechers.max(theirs.leechers),
+        completions: ours.completions.max(theirs.completions),
+    }
+}
+
+fn counts(said: &UpstreamReply) -> Counts {
+    Counts {
+        seeders: said.seeders.unwrap_or(0),
+        leechers: said.leechers.unwrap_or(0),
+        completions: said.completions.unwrap_or(0),
     }
 }

@@ -57,7 +57,7 @@ impl Learned {
         now: Timestamp,
         places: Places<'_>,
     ) {
-        self.bring_up_to_date(places);
+        self.in_places(places);
         self.expire(now, places.keys);
         for peer in peers {
             match peer.ip().to_canonical() {
@@ -67,13 +67,14 @@ impl Learned {
         }
     }
 
-    /// Puts the peers into the groups that are in force.
-    pub fn bring_up_to_date(&mut self, places: Places<'_>) {
+    /// The same, with all peers in the groups that are in force.
+    pub fn in_places(&mut self, places: Places<'_>) -> &Learned {
         if self.version != places.version {
             self.version = places.version;
             regroup(&mut self.ipv4, places);
             regroup(&mut self.ipv6, places);
         }
+        self
     }
 
     /// Forgets peers whose time is over.

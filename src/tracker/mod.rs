@@ -3,24 +3,39 @@
 //! No sockets and no clock: requests and the present come in, replies and jobs come out. A test
 //! is a list of such calls.
 
+mod answer;
 mod census;
+mod external;
+mod forwarded;
+mod learned;
+mod neighbors;
 mod persistence;
 mod settings;
+mod upstreams;
 
 pub use census::FullScrape;
+pub use external::{ForwardSettings, Mode, TrackerRule};
+pub use neighbors::NeighborSettings;
 pub use settings::Settings;
+pub use upstreams::UpstreamLimits;
 
-use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, InfoHash, PeerList};
-use crate::job::{Job, Outcome, StoreJob, StoreOutcome, Ticket};
+use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
+use crate::job::{FetchError, Job, Outcome, StoreJob, StoreOutcome, Ticket};
 use crate::swarm::{
-    Arrival, Asker, Family, GroupId, GroupNames, HashKeys, Liveness, PeerGroups, Selection, Swarm,
-    Swarms, Wanted,
+    Arrival, Family, GroupId, GroupNames, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm,
+    Swarms,
 };
 use crate::time::Now;
+use answer::{Chooser, Client, Sources};
 use census::Census;
+use external::{External, ListKey};
+use learned::Places;
+use neighbors::Neighbors;
 use persistence::Persistence;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
+use upstreams::Upstreams;
 
 /// Swarms and peers that one piece of the sweep looks at: well below a millisecond, even where
 /// each of them has to be fetched from memory and found a group for.
@@ -34,27 +49,53 @@ const SLOWEST_SWEEP: u64 = 60_000;
 pub struct Tracker {
     settings: Settings,
     groups: PeerGroups,
+    /// Counts the versions of `groups`.
+    groups_version: u32,
     /// Groups that wait until all peers have been put into the present ones.
     next_groups: Option<PeerGroups>,
     swarms: Swarms,
     census: Census,
+    neighbors: Neighbors,
+    external: External,
+    upstreams: Upstreams<Purpose>,
     random: fastrand::Rng,
     next_sweep: Now,
     /// `None` without a database.
     persistence: Option<Persistence>,
     jobs: Vec<Job>,
+    /// Answers that are written already, for those who wait.
+    deliveries: VecDeque<(Ticket, Arc<[u8]>)>,
     // Memory that is used again with each announce.
     selection: Selection,
     reply: AnnounceReply,
 }
 
-/// Answers to those who were told to wait.
+/// What a fetch is for.
+#[derive(Clone, Debug)]
+enum Purpose {
+    /// A list for all who wait for it.
+    List(ListKey),
+    /// The announce of one client, which brings a list as well.
+    Announce(ListKey, Ticket),
+    /// Something that only one client gets.
+    Client(Ticket),
+    /// An announce that nobody waits for.
+    PassedOn,
+    /// A neighbor's peers.
+    Neighbor(Arc<str>, InfoHash),
+}
+
+/// What somebody is told.
 #[derive(Debug)]
-pub struct Delivery {
-    /// Who has waited.
-    pub tickets: Vec<Ticket>,
-    /// What each of them gets.
-    pub body: Arc<[u8]>,
+pub enum Answer<'a> {
+    /// To an announce. The second is whether the client wants its peers compact.
+    Announce(&'a AnnounceReply, bool),
+    /// To a scrape.
+    Scrape(Vec<(InfoHash, Counts)>),
+    /// That it is refused.
+    Failure(Failure),
+    /// Something that is written already.
+    Written(Arc<[u8]>),
 }
 
 impl Tracker {
@@ -64,17 +105,25 @@ impl Tracker {
         let keys = HashKeys(random.u64(..), random.u64(..));
         let mut swarms = Swarms::new(keys, settings.rules.clone());
         let flush_interval = settings.flush_interval;
-        let persistence = flush_interval.map(|seconds| Persistence::new(seconds, &mut swarms, now));
+        let persistence =
+            flush_interval.map(|seconds| Persistence::new(seconds, &mut swarms, now));
+        let mut neighbors = Neighbors::default();
+        neighbors.set(&settings.neighbors);
         Tracker {
             swarms,
             persistence,
+            upstreams: Upstreams::new(settings.upstream_limits),
             settings,
             groups,
+            groups_version: 0,
             next_groups: None,
             census: Census::default(),
+            neighbors,
+            external: External::default(),
             random,
             next_sweep: now,
             jobs: Vec::new(),
+            deliveries: VecDeque::new(),
             selection: Selection::default(),
             reply: AnnounceReply::default(),
         }
@@ -82,29 +131,58 @@ impl Tracker {
 
     /// Takes an announce from a client at `ip` and says what to answer.
     pub fn handle_announce(&mut self, announce: &Announce, ip: IpAddr, now: Now) -> &AnnounceReply {
-        let liveness = self.liveness(now);
-        match ip {
-            IpAddr::V4(ip) => self.announce_from(announce, ip, liveness),
-            IpAddr::V6(ip) => self.announce_from(announce, ip, liveness),
+        answer::clear(&mut self.reply);
+        let is_neighbor = self.neighbors.is_neighbor(ip);
+        let group = if is_neighbor {
+            Some(self.groups.find(ip))
+        } else {
+            self.register(announce, ip, false, now)
+        };
+        match group {
+            Some(group) => {
+                let client = Client {
+                    announce,
+                    ip,
+                    group,
+                    is_neighbor,
+                };
+                self.choose_peers(client, None, now);
+            }
+            None => self.reply.counts = self.counts(&announce.info_hash),
         }
-        let interval = self.settings.interval;
-        let spread = interval / 10;
-        let reply = &mut self.reply;
-        reply.interval = interval - spread + self.random.u32(0..=spread * 2);
-        reply.min_interval = self.settings.min_interval.min(reply.interval);
-        reply.external_ip = ip;
-        reply
+        self.set_times(ip, false);
+        &self.reply
     }
 
-    fn announce_from<A: Family>(&mut self, announce: &Announce, ip: A, liveness: Liveness) {
-        let info_hash = &announce.info_hash;
+    /// Enters a client into its swarm and returns its group; one that stops is removed.
+    fn register(
+        &mut self,
+        announce: &Announce,
+        ip: IpAddr,
+        forwarded: bool,
+        now: Now,
+    ) -> Option<GroupId> {
+        let group = match ip {
+            IpAddr::V4(ip) => self.register_in(announce, ip, forwarded, now),
+            IpAddr::V6(ip) => self.register_in(announce, ip, forwarded, now),
+        };
+        if group.is_some_and(|group| group != OTHER) {
+            self.neighbors.note(announce.info_hash);
+        }
+        group
+    }
+
+    fn register_in<A: Family>(
+        &mut self,
+        announce: &Announce,
+        ip: A,
+        forwarded: bool,
+        now: Now,
+    ) -> Option<GroupId> {
         let port = announce.port.unwrap_or(0);
-        self.reply.peers.clear();
-        self.reply.peers6.clear();
         if announce.event == Event::Stopped {
-            self.swarms.leave(info_hash, ip, port);
-            self.reply.counts = self.counts(info_hash);
-            return;
+            self.swarms.leave(&announce.info_hash, ip, port);
+            return None;
         }
         let arrival = Arrival {
             ip,
@@ -112,47 +190,65 @@ impl Tracker {
             id: announce.peer_id,
             seeder: announce.seeder,
             completed: announce.event == Event::Completed,
+            forwarded,
         };
-        let group = self
-            .swarms
-            .announce(info_hash, &arrival, &self.groups, liveness);
-        self.reply.counts = self.counts(info_hash);
-        self.choose_peers(announce, (ip.into(), port), group, liveness);
+        let liveness = self.liveness(now);
+        let (info_hash, groups) = (&announce.info_hash, &self.groups);
+        Some(self.swarms.announce(info_hash, &arrival, groups, liveness))
     }
 
-    /// Fills the reply with peers of both families.
-    fn choose_peers(
-        &mut self,
-        announce: &Announce,
-        own: (IpAddr, u16),
-        group: GroupId,
-        liveness: Liveness,
-    ) {
-        let Some(swarm) = self.swarms.get(&announce.info_hash) else {
-            return;
-        };
-        let settings = &self.settings;
-        let numwant = announce.numwant.unwrap_or(settings.numwant);
-        let mut chooser = Chooser {
+    /// Fills the reply with counts and peers: the swarm's own, those that neighbors have told of,
+    /// and for a client of an external tracker those of its `list`. A neighbor gets the first only.
+    fn choose_peers(&mut self, client: Client<'_>, list: Option<&ListKey>, now: Now) {
+        let info_hash = &client.announce.info_hash;
+        let places = Places {
             groups: &self.groups,
+            version: self.groups_version,
+            rules: self.swarms.rules(),
+            keys: self.swarms.keys(),
+        };
+        let neighbors = (!client.is_neighbor)
+            .then(|| self.neighbors.learned(info_hash, places))
+            .flatten();
+        let list = list.and_then(|key| self.external.known_list(key));
+        let sources = Sources {
+            swarm: self.swarms.get(info_hash),
+            neighbors,
+            external: list.map(|list| list.learned.in_places(places)),
+        };
+        let mut chooser = Chooser {
+            settings: &self.settings,
+            groups: &self.groups,
+            keys: self.swarms.keys(),
             selection: &mut self.selection,
             random: &mut self.random,
-            wanted: Wanted {
-                places: numwant.min(settings.max_numwant) as usize,
-                enough: settings.enough_peers as usize,
-                outside: settings.outside_peers as usize,
-            },
-            liveness,
-            with_ids: !announce.compact && !announce.no_peer_id,
+            now: now.timestamp(),
         };
-        let asker = (announce, own, group);
-        chooser.choose::<Ipv4Addr>(swarm, asker, &mut self.reply.peers);
-        chooser.choose::<Ipv6Addr>(swarm, asker, &mut self.reply.peers6);
+        chooser.choose_all(client, sources, &mut self.reply);
+    }
+
+    /// Says when the client shall come again: soon if it was not told all.
+    fn set_times(&mut self, ip: IpAddr, soon: bool) {
+        let interval = if soon {
+            self.settings.interval.min(answer::SOON)
+        } else {
+            self.settings.interval
+        };
+        let spread = interval / 10;
+        let earliest = interval - spread;
+        let reply = &mut self.reply;
+        reply.interval = if soon {
+            self.random.u32(earliest..=interval)
+        } else {
+            self.random.u32(earliest..=interval + spread)
+        };
+        reply.min_interval = self.settings.min_interval.min(reply.interval);
+        reply.external_ip = ip;
     }
 
     fn counts(&self, info_hash: &InfoHash) -> Counts {
         let swarm = self.swarms.get(info_hash);
-        swarm.map_or_else(Counts::default, |swarm| swarm.counts())
+        swarm.map_or_else(Counts::default, Swarm::counts)
     }
 
     /// The counts of some swarms, sorted by info hash, each once.
@@ -171,19 +267,38 @@ impl Tracker {
     }
 
     /// Takes what a worker has done.
-    pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) -> Delivery {
+    pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) {
         match outcome {
-            Outcome::FullScrape(body) => Delivery {
-                tickets: self.census.finish(body.clone(), now),
-                body,
-            },
+            Outcome::FullScrape(body) => {
+                let waiting = self.census.finish(body.clone(), now);
+                let deliveries = waiting.into_iter().map(|ticket| (ticket, body.clone()));
+                self.deliveries.extend(deliveries);
+            }
+            Outcome::Fetched { id, result, .. } => {
+                let answered = result.as_ref().map_or_else(FetchError::is_answer, |_| true);
+                if let Some(purpose) = self.upstreams.finish(id, answered, now) {
+                    self.take_fetched(purpose, result, now);
+                }
+            }
         }
+    }
+
+    /// The next answer for somebody who was told to wait.
+    pub fn next_answer(&mut self, now: Now) -> Option<(Ticket, Answer<'_>)> {
+        if let Some((ticket, body)) = self.deliveries.pop_front() {
+            return Some((ticket, Answer::Written(body)));
+        }
+        self.external.end_waiting(now);
+        let ready = self.external.next_ready()?;
+        Some((ready.ticket, self.answer_waiting(ready, now)))
     }
 
     /// Puts new settings and groups into force. Peers keep their groups at first, by name, and
     /// are put into the new ones bit by bit.
     pub fn handle_reload(&mut self, settings: Settings, groups: PeerGroups) {
         self.swarms.set_rules(settings.rules.clone());
+        self.upstreams.set_limits(settings.upstream_limits);
+        self.neighbors.set(&settings.neighbors);
         self.settings = settings;
         self.next_groups = Some(groups);
         self.take_next_groups();
@@ -194,6 +309,7 @@ impl Tracker {
             && let Some(groups) = self.next_groups.take()
         {
             self.groups = groups;
+            self.groups_version = self.groups_version.wrapping_add(1);
             self.swarms.regroup();
         }
     }
@@ -204,8 +320,12 @@ impl Tracker {
             return Now(0);
         }
         let persistence = self.persistence.as_ref();
-        let flush = persistence.and_then(Persistence::next_timeout);
-        flush.map_or(self.next_sweep, |flush| flush.min(self.next_sweep))
+        let due = [
+            persistence.and_then(Persistence::next_timeout),
+            self.external.next_timeout(),
+            self.neighbors.next_timeout(),
+        ];
+        due.into_iter().flatten().fold(self.next_sweep, Now::min)
     }
 
     /// Does a piece of what has to be done from time to time.
@@ -220,9 +340,12 @@ impl Tracker {
         if let Some(persistence) = &mut self.persistence {
             persistence.proceed(&mut self.swarms, &self.groups, liveness, now);
         }
+        self.ask_neighbors(now);
         if now < self.next_sweep && !self.swarms.is_regrouping() {
             return;
         }
+        let lifetime = self.settings.forward.peers_expiry_interval;
+        self.external.expire(now.timestamp(), lifetime);
         self.swarms.sweep(SWEEP_PIECE, &self.groups, liveness);
         self.take_next_groups();
         let expiry = u64::from(self.settings.rules.peer_expiry_interval);
@@ -233,8 +356,21 @@ impl Tracker {
     }
 
     /// Takes out a job for the workers.
-    pub fn next_job(&mut self) -> Option<Job> {
-        self.jobs.pop()
+    pub fn next_job(&mut self, now: Now) -> Option<Job> {
+        if let Some(job) = self.jobs.pop() {
+            return Some(job);
+        }
+        let mut late = Vec::new();
+        let job = self.upstreams.next_job(now, &mut late);
+        for purpose in late {
+            self.give_up(purpose, "no worker was free in time", now);
+        }
+        job
+    }
+
+    /// Ends all waiting: everybody gets what there is.
+    pub fn end_waiting(&mut self) {
+        self.external.end_all_waiting();
     }
 
     /// Takes a job back that could not be handed out.
@@ -296,51 +432,6 @@ impl Tracker {
         Liveness {
             now: now.timestamp(),
             expiry: self.settings.rules.peer_expiry_interval,
-        }
-    }
-}
-
-/// Everything that choosing peers needs beside the swarm and the asker.
-struct Chooser<'a> {
-    groups: &'a PeerGroups,
-    selection: &'a mut Selection,
-    random: &'a mut fastrand::Rng,
-    wanted: Wanted,
-    liveness: Liveness,
-    with_ids: bool,
-}
-
-impl Chooser<'_> {
-    fn choose<A: Family>(
-        &mut self,
-        swarm: &Swarm,
-        (announce, (ip, port), group): (&Announce, (IpAddr, u16), GroupId),
-        list: &mut PeerList,
-    ) {
-        let Some(peers) = A::peers(swarm) else {
-            return;
-        };
-        let asker = Asker {
-            group,
-            seeder: announce.seeder,
-            id: announce.peer_id,
-            own: A::of(ip).map(|ip| (ip, port)),
-        };
-        let chosen = self.selection.choose(
-            peers,
-            &asker,
-            self.groups,
-            &self.wanted,
-            self.liveness,
-            self.random,
-        );
-        for &position in chosen {
-            let peer = peers.get(position as usize);
-            peer.ip.write(&mut list.compact);
-            list.compact.extend_from_slice(&peer.port.to_be_bytes());
-            if self.with_ids {
-                list.ids.push(peer.id);
-            }
         }
     }
 }

@@ -178,8 +178,7 @@ impl Neighbors {
     /// What was learned of a torrent.
     pub fn learned(&mut self, info_hash: &InfoHash, places: Places<'_>) -> Option<&Learned> {
         let learned = self.learned.get_mut(info_hash)?;
-        learned.bring_up_to_date(places);
-        Some(learned)
+        Some(learned.in_places(places))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The numbers that the operator may set.
 
+use super::{ForwardSettings, NeighborSettings, UpstreamLimits};
 use crate::swarm::Rules;
 
 /// What the tracker goes by. Times are in seconds.
@@ -26,6 +27,12 @@ pub struct Settings {
     pub flush_interval: Option<u32>,
     /// Limits of the swarms.
     pub rules: Rules,
+    /// Partners' trackers.
+    pub neighbors: Vec<NeighborSettings>,
+    /// External trackers.
+    pub forward: ForwardSettings,
+    /// How much is fetched at the same time.
+    pub upstream_limits: UpstreamLimits,
 }
 
 impl Default for Settings {
@@ -46,6 +53,13 @@ impl Default for Settings {
                 max_peers_per_address: 64,
                 peer_expiry_interval: 4500,
                 refused_ports: vec![22, 23, 25, 53, 110, 135, 139, 143, 445, 3306, 3389],
+            },
+            neighbors: Vec::new(),
+            forward: ForwardSettings::default(),
+            upstream_limits: UpstreamLimits {
+                threads: 16,
+                max_pending: 4096,
+                per_host: 4,
             },
         }
     }

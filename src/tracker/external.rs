@@ -1,0 +1,281 @@
+//! Clients of external trackers: whom to answer at once, whom to let wait, and what external
+//! trackers have said.
+//!
+//! What one tracker said is given to clients of the same tracker and account only: a [`ListKey`]
+//! holds its announce URL with everything that clients do not send by themselves.
+
+use super::learned::{Learned, Places};
+use crate::bittorrent::{
+    Announce, Counts, Forwarded, InfoHash, PeerId, Refusal, UpstreamReply, Wants,
+};
+use crate::job::{FetchPolicy, Ticket};
+use crate::swarm::GroupId;
+use crate::time::{Now, Timestamp};
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// Lists of external trackers that are remembered.
+const MAX_LISTS: usize = 100_000;
+/// Clients of one torrent and tracker whose announces were passed on and whose `stopped` will be.
+const MAX_PASSED_ON: usize = 64;
+/// What a tracker refused is not asked again for so long, in seconds, unless it says otherwise.
+const REFUSAL: u32 = 60;
+/// A tracker may say otherwise up to here.
+const LONGEST_REFUSAL: u32 = 3_600;
+
+/// What the operator says of external trackers. Times are in seconds.
+#[derive(Clone, Debug)]
+pub struct ForwardSettings {
+    /// A list is asked for again after this time.
+    pub refresh_interval: u32,
+    /// How long a peer of a list lives.
+    pub peers_expiry_interval: u32,
+    /// How long a client waits.
+    pub timeout: u32,
+    /// What is different for single trackers; the first that matches counts.
+    pub rules: Vec<TrackerRule>,
+    /// What may be contacted.
+    pub policy: Arc<FetchPolicy>,
+}
+
+/// How a tracker is treated.
+#[derive(Clone, Debug)]
+pub struct TrackerRule {
+    /// A host name in small letters; `*.example.org` is every name below that, `*` every host.
+    pub host: String,
+    /// When it is asked.
+    pub mode: Mode,
+    /// Whether its clients join the common swarms.
+    pub share: bool,
+}
+
+/// When an external tracker is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// With every announce.
+    Always,
+    /// When the own peers are not enough.
+    IfNeeded,
+    /// Never.
+    Never,
+}
+
+impl ForwardSettings {
+    /// How a host is treated.
+    pub fn rule(&self, host: &str) -> (Mode, bool) {
+        let matches = |rule: &&TrackerRule| match rule.host.strip_prefix('*') {
+            Some(suffix) => host.ends_with(suffix),
+            None => host == rule.host,
+        };
+        let rule = self.rules.iter().find(matches);
+        rule.map_or((Mode::IfNeeded, true), |rule| (rule.mode, rule.share))
+    }
+}
+
+/// Which list: a tracker's, of a torrent.
+pub(super) type ListKey = (Arc<[u8]>, InfoHash);
+
+/// What an external tracker said of a torrent.
+#[derive(Debug, Default)]
+pub(super) struct List {
+    pub learned: Learned,
+    /// When it said so.
+    fetched: Option<Timestamp>,
+    pub counts: Counts,
+    pub warning: Option<Arc<str>>,
+    refused: Option<(Arc<str>, Timestamp)>,
+    pub fetching: bool,
+    /// Who waits for it.
+    pub waiting: Vec<Ticket>,
+    passed_on: VecDeque<PeerId>,
+}
+
+impl List {
+    pub fn is_fresh(&self, now: Timestamp, refresh_interval: u32) -> bool {
+        self.fetched.is_some_and(|fetched| now.since(fetched) < refresh_interval)
+    }
+
+    /// Why the tracker refuses, as long as it is not asked again.
+    pub fn refusal(&self, now: Timestamp) -> Option<&Arc<str>> {
+        let refused = self.refused.as_ref().filter(|(_, until)| now < *until);
+        refused.map(|(reason, _)| reason)
+    }
+
+    /// Remembers that the tracker has seen this client.
+    pub fn pass_on(&mut self, client: PeerId) {
+        if !self.passed_on.contains(&client) {
+            self.passed_on.truncate(MAX_PASSED_ON - 1);
+            self.passed_on.push_front(client);
+        }
+    }
+
+    pub fn was_passed_on(&self, client: &PeerId) -> bool {
+        self.passed_on.contains(client)
+    }
+
+    pub fn take(
+        &mut self,
+        reply: &UpstreamReply,
+        peers_expiry_interval: u32,
+        now: Timestamp,
+        places: Places<'_>,
+    ) {
+        self.warning = reply.warning.as_deref().map(Arc::from);
+        if let Some(Refusal { reason, retry_in }) = &reply.failure {
+            let pause = retry_in.unwrap_or(0).clamp(REFUSAL, LONGEST_REFUSAL);
+            let until = Timestamp(now.0.saturating_add(pause));
+            self.refused = Some((reason.as_str().into(), until));
+            return;
+        }
+        self.refused = None;
+        self.fetched = Some(now);
+        self.counts = Counts {
+            seeders: reply.seeders.unwrap_or(0),
+            leechers: reply.leechers.unwrap_or(0),
+            completions: reply.completions.unwrap_or(0),
+        };
+        let until = Timestamp(now.0.saturating_add(peers_expiry_interval));
+        self.learned.add(&reply.peers, 0, until, now, places);
+    }
+}
+
+/// A client that waits for an external tracker.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub ip: IpAddr,
+    pub wants: Waits,
+}
+
+#[derive(Debug)]
+pub(super) enum Waits {
+    /// For a list, with its own peers beside it.
+    ForList {
+        key: ListKey,
+        announce: Announce,
+        group: GroupId,
+        /// The tracker's own times are told, as it sees every announce.
+        own_times: bool,
+    },
+    /// For what the tracker says, and nothing else.
+    ForTracker(Announce),
+    /// For figures, with our own beside them if they may be shared.
+    ForCounts(Vec<InfoHash>, bool),
+}
+
+/// An answer that is ready to be made.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub ticket: Ticket,
+    pub waiting: Waiting,
+    /// What the tracker said; `None` if it did not answer in time.
+    pub reply: Option<UpstreamReply>,
+}
+
+/// What is known of external trackers, and who waits for them.
+#[derive(Debug, Default)]
+pub(super) struct External {
+    lists: HashMap<ListKey, List>,
+    /// Lists by age; a list that is in use gets another turn.
+    by_age: VecDeque<(Timestamp, ListKey)>,
+    waiting: HashMap<Ticket, Waiting>,
+    /// By time, as all wait equally long.
+    deadlines: VecDeque<(Now, Ticket)>,
+    ready: VecDeque<Ready>,
+}
+
+impl External {
+    /// The list of a tracker, new if it is not known.
+    pub fn list(&mut self, key: &ListKey, now: Timestamp) -> &mut List {
+        if !self.lists.contains_key(key) {
+            if self.lists.len() >= MAX_LISTS {
+                self.forget_oldest();
+            }
+            self.by_age.push_back((now, key.clone()));
+        }
+        self.lists.entry(key.clone()).or_default()
+    }
+
+    pub fn known_list(&mut self, key: &ListKey) -> Option<&mut List> {
+        self.lists.get_mut(key)
+    }
+
+    fn forget_oldest(&mut self) {
+        while let Some((_, key)) = self.by_age.pop_front() {
+            if self.lists.get(&key).is_some_and(|list| !list.fetching) {
+                self.lists.remove(&key);
+                return;
+            }
+        }
+    }
+
+    /// Forgets lists whose peers are all gone, a few at a time.
+    pub fn expire(&mut self, now: Timestamp, peers_expiry_interval: u32) {
+        for _ in 0..100 {
+            let is_old = |made: Timestamp| now.since(made) > peers_expiry_interval.max(REFUSAL);
+            let Some((_, key)) = self.by_age.pop_front_if(|(made, _)| is_old(*made)) else {
+                return;
+            };
+            let last = self.lists.get(&key).map(|list| (list.fetching, list.fetched));
+            match last {
+                Some((false, fetched)) if fetched.is_none_or(is_old) => {
+                    self.lists.remove(&key);
+                }
+                Some(_) => self.by_age.push_back((now, key)),
+                None => {}
+            }
+        }
+    }
+
+    /// Lets a client wait.
+    pub fn wait(&mut self, ticket: Ticket, waiting: Waiting, deadline: Now) {
+        self.waiting.insert(ticket, waiting);
+        self.deadlines.push_back((deadline, ticket));
+    }
+
+    /// Ends the waiting of a client.
+    pub fn finish(&mut self, ticket: Ticket, reply: Option<UpstreamReply>) {
+        if let Some(waiting) = self.waiting.remove(&ticket) {
+            self.ready.push_back(Ready {
+                ticket,
+                waiting,
+                reply,
+            });
+        }
+    }
+
+    /// Ends the waiting of those who have waited long enough.
+    pub fn end_waiting(&mut self, now: Now) {
+        while let Some((_, ticket)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
+            self.finish(ticket, None);
+        }
+    }
+
+    /// Ends all waiting.
+    pub fn end_all_waiting(&mut self) {
+        for (_, ticket) in std::mem::take(&mut self.deadlines) {
+            self.finish(ticket, None);
+        }
+    }
+
+    pub fn next_ready(&mut self) -> Option<Ready> {
+        self.ready.pop_front()
+    }
+
+    pub fn next_timeout(&self) -> Option<Now> {
+        if !self.ready.is_empty() {
+            return Some(Now(0));
+        }
+        self.deadlines.front().map(|(due, _)| *due)
+    }
+}
+
+/// The list that a forwarded announce is about.
+pub(super) fn list_key(forwarded: &Forwarded) -> Option<ListKey> {
+    match &forwarded.wants {
+        Wants::Announce { announce, .. } => {
+            Some((Arc::from(&*forwarded.tracker), announce.info_hash))
+        }
+        Wants::Scrape(_) => None,
+    }
+}
