@@ -85,7 +85,6 @@ fn settings() -> Settings {
         enough_peers: 30,
         outside_peers: 4,
         max_scrape: 100,
-        full_scrape: false,
         flush_interval: Some(5),
         rules: Rules {
             max_peers: 150,
@@ -93,6 +92,7 @@ fn settings() -> Settings {
             peer_expiry_interval: EXPIRY,
             refused_ports: vec![22],
         },
+        ..Settings::default()
     }
 }
 

@@ -11,6 +11,8 @@ pub struct Forwarded {
     /// The announce URL without what clients send by themselves: who comes with the same one has
     /// the same tracker, account and all. It may hold a passkey and is never shown.
     pub tracker: Box<[u8]>,
+    /// What the client's program calls itself.
+    pub user_agent: Option<String>,
     /// The client, if the request names it (`client_ip`).
     pub client_ip: Option<IpAddr>,
     /// What it wanted.

@@ -86,6 +86,8 @@ pub enum Failure {
     BadTracker(BadTarget),
     /// One whose `client_ip` is no address.
     BadClientAddress,
+    /// It is our own request, come back to us.
+    Loop,
     /// What an external tracker said.
     Upstream(Arc<str>),
 }
@@ -106,6 +108,7 @@ impl fmt::Display for Failure {
             Failure::NoTracker => f.write_str("a forwarded announce must name its tracker"),
             Failure::BadTracker(why) => write!(f, "the tracker cannot be asked: {why}"),
             Failure::BadClientAddress => f.write_str("client_ip must be an IP address"),
+            Failure::Loop => f.write_str("this request has come back to where it was sent from"),
             Failure::Upstream(reason) => f.write_str(reason),
             Failure::MayNotForward(address) => {
                 write!(f, "announces may not be forwarded from {address}")

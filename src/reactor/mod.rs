@@ -17,9 +17,9 @@ use crate::channel::{Office, Work};
 use crate::job::Ticket;
 use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
-use crate::tracker::{self, Tracker};
+use crate::tracker::{self, Answer, Tracker};
 use connection::{Connection, Phase, Progress};
-use front::Front;
+use front::{Front, write_answer};
 use ipnet::IpNet;
 use log::info;
 use mio::event::Event;
@@ -56,6 +56,12 @@ pub struct Settings {
     pub trusted_proxies: Vec<IpNet>,
     /// In which header fields they say it.
     pub client_address_headers: Vec<String>,
+    /// Networks that may forward announces, and are believed as well.
+    pub allow_from: Vec<IpNet>,
+    /// The host names that are ours, if requests for others are taken too.
+    pub local_names: Option<Vec<String>>,
+    /// What our own requests carry in `Via`.
+    pub via: String,
 }
 
 /// A configuration that was read again and is good.
@@ -219,6 +225,7 @@ impl<R: Reload> Reactor<R> {
         self.take_outcomes();
         self.expire_deadlines();
         self.tracker_timeout();
+        self.deliver_answers();
         self.hand_out_jobs();
         self.begin_reload();
         self.drain();
@@ -304,12 +311,7 @@ impl<R: Reload> Reactor<R> {
             self.tracker.handle_store_outcome(outcome);
         }
         while let Some(outcome) = self.work.pool.next_outcome() {
-            let delivery = self.tracker.handle_outcome(outcome, self.now);
-            for ticket in delivery.tickets {
-                let token = Token(ticket.0 as usize);
-                let body = delivery.body.clone();
-                self.serve(token, |connection| connection.deliver(body));
-            }
+            self.tracker.handle_outcome(outcome, self.now);
         }
         if let Some(result) = self.reload.finish() {
             self.reloading = false;
@@ -318,6 +320,23 @@ impl<R: Reload> Reactor<R> {
                 self.tracker
                     .handle_reload(reloaded.tracker, reloaded.groups);
             }
+        }
+    }
+
+    /// Answers those who were told to wait and need not any longer.
+    fn deliver_answers(&mut self) {
+        let interval = self.tracker.settings().interval;
+        while let Some((ticket, answer)) = self.tracker.next_answer(self.now) {
+            let body = match answer {
+                Answer::Written(body) => body,
+                answer => {
+                    let mut body = Vec::new();
+                    write_answer(&mut body, answer, interval);
+                    body.into()
+                }
+            };
+            let token = Token(ticket.0 as usize);
+            self.serve(token, |connection| connection.deliver(body));
         }
     }
 
@@ -351,7 +370,7 @@ impl<R: Reload> Reactor<R> {
     }
 
     fn hand_out_jobs(&mut self) {
-        while let Some(job) = self.tracker.next_job() {
+        while let Some(job) = self.tracker.next_job(self.now) {
             if let Err(job) = self.work.pool.hand_out(job) {
                 self.tracker.return_job(job);
                 break;

@@ -43,6 +43,11 @@ impl<R: Reload> Reactor<R> {
     /// Once all that was in hand is answered, the database gets the rest.
     pub(super) fn drain(&mut self) {
         let stopping = self.stopping_since.is_some() && self.drained_since.is_none();
+        if stopping && self.is_late() {
+            // Who waits for an external tracker gets what there is.
+            self.tracker.end_waiting();
+            self.deliver_answers();
+        }
         if stopping && (self.is_late() || self.connections.is_empty()) {
             for token in self.connections.tokens() {
                 self.close(token);

@@ -1,18 +1,19 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
 mod reload;
+mod settings;
 
 use crate::channel::{self, Work};
-use crate::config::{self, Config, DatabaseUrl};
+use crate::config::{self, Config};
 use crate::logging::{self, CRITICAL};
 use crate::process::{Identity, PidFile, raise_file_limit};
 use crate::reactor::{self, Listener, Parts, Reactor};
-use crate::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
-use crate::tracker;
+use crate::swarm::GroupNames;
 use crate::worker;
 use log::{error, info, warn};
 use mio::Poll;
 use reload::Reloader;
+use settings::Instance;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -56,10 +57,13 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let server = &config.settings.server;
     let identity = Identity::find(server.user.as_deref(), server.group.as_deref());
     let identity = identity.map_err(Error)?;
-    let mut reactor_settings = reactor_settings(&config);
-    fit_connections(&mut reactor_settings);
-
     let listeners = bind(&config)?;
+    let instance = Instance {
+        via: format!("btrt-{:016x}", fastrand::u64(..)),
+        own_addresses: listeners.iter().map(Listener::address).collect(),
+    };
+    let mut reactor_settings = settings::reactor(&config, &instance);
+    fit_connections(&mut reactor_settings);
     let pid_file = server.pid_file.as_deref().map(PidFile::write);
     let _pid_file = pid_file.transpose().map_err(Error)?;
     if let Some(identity) = identity {
@@ -89,9 +93,9 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
         listeners,
         work: Work { pool, store: None },
         settings: reactor_settings,
-        tracker: tracker_settings(&config),
-        groups: peer_groups(&config, &GroupNames::new()),
-        reload: Reloader::new(path, config.settings, log, waker),
+        tracker: settings::tracker(&config, &instance),
+        groups: settings::groups(&config, &GroupNames::new()),
+        reload: Reloader::new(path, config.settings, instance, log, waker),
         seed: fastrand::u64(..),
     })
     .map_err(failed("wait for sockets and signals"))?;
@@ -140,50 +144,4 @@ fn fit_connections(settings: &mut reactor::Settings) {
         );
         settings.max_connections = room;
     }
-}
-
-fn reactor_settings(config: &Config) -> reactor::Settings {
-    let server = &config.settings.server;
-    reactor::Settings {
-        max_connections: server.max_connections as usize,
-        request_timeout: server.request_timeout,
-        idle_timeout: server.idle_timeout,
-        trusted_proxies: server.trusted_proxies.clone(),
-        client_address_headers: server.client_address_headers.clone(),
-    }
-}
-
-fn tracker_settings(config: &Config) -> tracker::Settings {
-    let tracker = &config.settings.tracker;
-    tracker::Settings {
-        interval: tracker.interval,
-        min_interval: tracker.min_interval,
-        numwant: tracker.numwant,
-        max_numwant: tracker.max_numwant,
-        enough_peers: tracker.enough_peers,
-        outside_peers: tracker.outside_peers,
-        max_scrape: tracker.max_scrape as usize,
-        full_scrape: tracker.full_scrape,
-        flush_interval: match config.settings.database.url {
-            DatabaseUrl::None => None,
-            _ => Some(config.settings.database.flush_interval),
-        },
-        rules: Rules {
-            max_peers: tracker.max_peers as usize,
-            max_peers_per_address: tracker.max_peers_per_address as usize,
-            peer_expiry_interval: tracker.peer_expiry_interval,
-            refused_ports: tracker.refused_ports.clone(),
-        },
-    }
-}
-
-fn peer_groups(config: &Config, names: &GroupNames) -> PeerGroups {
-    let groups = config.settings.peer_groups.iter();
-    let definitions = groups.map(|group| GroupDefinition {
-        name: group.name.clone(),
-        priority: group.priority,
-        networks: group.networks.clone(),
-        visible_to: group.visible_to.clone(),
-    });
-    PeerGroups::new(definitions.collect(), names)
 }

@@ -1,7 +1,8 @@
 //! SIGHUP: the configuration is read again in a thread of its own, as a routing table takes its
 //! time, and the loop gets what can change while it runs.
 
-use super::{fit_connections, peer_groups, reactor_settings, tracker_settings};
+use super::fit_connections;
+use super::settings::{self, Instance};
 use crate::config::{self, Settings};
 use crate::logging;
 use crate::reactor::{Faulty, Reload, Reloaded};
@@ -26,18 +27,26 @@ struct Reading {
     path: PathBuf,
     /// The configuration that the daemon was started with.
     started_with: Arc<Settings>,
+    instance: Instance,
     log: LoggerHandle,
     waker: Arc<Waker>,
     results: Sender<Result<Reloaded, Faulty>>,
 }
 
 impl Reloader {
-    pub fn new(path: &Path, settings: Settings, log: LoggerHandle, waker: Arc<Waker>) -> Reloader {
+    pub fn new(
+        path: &Path,
+        settings: Settings,
+        instance: Instance,
+        log: LoggerHandle,
+        waker: Arc<Waker>,
+    ) -> Reloader {
         let (sender, receiver) = bounded(1);
         Reloader {
             reading: Reading {
                 path: path.to_owned(),
                 started_with: Arc::new(settings),
+                instance,
                 log,
                 waker,
                 results: sender,
@@ -83,12 +92,12 @@ impl Reading {
         for key in self.started_with.keys_that_need_a_restart(&config.settings) {
             warn!("{key} has changed, which takes effect with the next restart");
         }
-        let mut reactor = reactor_settings(&config);
+        let mut reactor = settings::reactor(&config, &self.instance);
         fit_connections(&mut reactor);
         let reloaded = Reloaded {
             reactor,
-            tracker: tracker_settings(&config),
-            groups: peer_groups(&config, names),
+            tracker: settings::tracker(&config, &self.instance),
+            groups: settings::groups(&config, names),
         };
         let level = config.settings.logging.level;
         self.log.set_new_spec(logging::specification(level));

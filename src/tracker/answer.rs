@@ -44,7 +44,12 @@ pub(super) struct Chooser<'a> {
 
 impl Chooser<'_> {
     /// Fills the reply with counts and peers of both families.
-    pub fn choose_all(&mut self, client: Client<'_>, sources: Sources<'_>, reply: &mut AnnounceReply) {
+    pub fn choose_all(
+        &mut self,
+        client: Client<'_>,
+        sources: Sources<'_>,
+        reply: &mut AnnounceReply,
+    ) {
         reply.counts = sources.swarm.map_or_else(Counts::default, Swarm::counts);
         self.choose::<Ipv4Addr>(client, sources, &mut reply.peers);
         self.choose::<Ipv6Addr>(client, sources, &mut reply.peers6);

@@ -5,9 +5,7 @@
 //! holds its announce URL with everything that clients do not send by themselves.
 
 use super::learned::{Learned, Places};
-use crate::bittorrent::{
-    Announce, Counts, Forwarded, InfoHash, PeerId, Refusal, UpstreamReply, Wants,
-};
+use crate::bittorrent::{Announce, Counts, InfoHash, PeerId, Refusal, UpstreamReply};
 use crate::job::{FetchPolicy, Ticket};
 use crate::swarm::GroupId;
 use crate::time::{Now, Timestamp};
@@ -61,6 +59,25 @@ pub enum Mode {
     Never,
 }
 
+impl Default for ForwardSettings {
+    /// The defaults of the configuration file.
+    fn default() -> Self {
+        ForwardSettings {
+            refresh_interval: 1800,
+            peers_expiry_interval: 3600,
+            timeout: 4,
+            rules: Vec::new(),
+            policy: Arc::new(FetchPolicy {
+                allow_networks: Vec::new(),
+                ports: vec![80..=80, 443..=443, 1024..=u16::MAX],
+                own_addresses: Vec::new(),
+                trusted: false,
+                via: "btrt".to_owned(),
+            }),
+        }
+    }
+}
+
 impl ForwardSettings {
     /// How a host is treated.
     pub fn rule(&self, host: &str) -> (Mode, bool) {
@@ -73,7 +90,7 @@ impl ForwardSettings {
     }
 }
 
-/// Which list: a tracker's, of a torrent.
+/// Which list: of a tracker (see [`Forwarded`](crate::bittorrent::Forwarded)) and a torrent.
 pub(super) type ListKey = (Arc<[u8]>, InfoHash);
 
 /// What an external tracker said of a torrent.
@@ -87,13 +104,14 @@ pub(super) struct List {
     refused: Option<(Arc<str>, Timestamp)>,
     pub fetching: bool,
     /// Who waits for it.
-    pub waiting: Vec<Ticket>,
+    pub waiting: Vec<WaitId>,
     passed_on: VecDeque<PeerId>,
 }
 
 impl List {
     pub fn is_fresh(&self, now: Timestamp, refresh_interval: u32) -> bool {
-        self.fetched.is_some_and(|fetched| now.since(fetched) < refresh_interval)
+        self.fetched
+            .is_some_and(|fetched| now.since(fetched) < refresh_interval)
     }
 
     /// Why the tracker refuses, as long as it is not asked again.
@@ -140,9 +158,14 @@ impl List {
     }
 }
 
+/// Which waiting: a connection has the same ticket each time that it waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct WaitId(u64);
+
 /// A client that waits for an external tracker.
 #[derive(Debug)]
 pub(super) struct Waiting {
+    pub ticket: Ticket,
     pub ip: IpAddr,
     pub wants: Waits,
 }
@@ -150,7 +173,7 @@ pub(super) struct Waiting {
 #[derive(Debug)]
 pub(super) enum Waits {
     /// For a list, with its own peers beside it.
-    ForList {
+    List {
         key: ListKey,
         announce: Announce,
         group: GroupId,
@@ -158,15 +181,14 @@ pub(super) enum Waits {
         own_times: bool,
     },
     /// For what the tracker says, and nothing else.
-    ForTracker(Announce),
+    Tracker(Announce),
     /// For figures, with our own beside them if they may be shared.
-    ForCounts(Vec<InfoHash>, bool),
+    Counts(Vec<InfoHash>, bool),
 }
 
 /// An answer that is ready to be made.
 #[derive(Debug)]
 pub(super) struct Ready {
-    pub ticket: Ticket,
     pub waiting: Waiting,
     /// What the tracker said; `None` if it did not answer in time.
     pub reply: Option<UpstreamReply>,
@@ -178,9 +200,10 @@ pub(super) struct External {
     lists: HashMap<ListKey, List>,
     /// Lists by age; a list that is in use gets another turn.
     by_age: VecDeque<(Timestamp, ListKey)>,
-    waiting: HashMap<Ticket, Waiting>,
+    waiting: HashMap<WaitId, Waiting>,
+    last_id: u64,
     /// By time, as all wait equally long.
-    deadlines: VecDeque<(Now, Ticket)>,
+    deadlines: VecDeque<(Now, WaitId)>,
     ready: VecDeque<Ready>,
 }
 
@@ -216,7 +239,10 @@ impl External {
             let Some((_, key)) = self.by_age.pop_front_if(|(made, _)| is_old(*made)) else {
                 return;
             };
-            let last = self.lists.get(&key).map(|list| (list.fetching, list.fetched));
+            let last = self
+                .lists
+                .get(&key)
+                .map(|list| (list.fetching, list.fetched));
             match last {
                 Some((false, fetched)) if fetched.is_none_or(is_old) => {
                     self.lists.remove(&key);
@@ -227,34 +253,36 @@ impl External {
         }
     }
 
-    /// Lets a client wait.
-    pub fn wait(&mut self, ticket: Ticket, waiting: Waiting, deadline: Now) {
-        self.waiting.insert(ticket, waiting);
-        self.deadlines.push_back((deadline, ticket));
+    /// A name for the next waiting.
+    pub fn next_id(&mut self) -> WaitId {
+        self.last_id += 1;
+        WaitId(self.last_id)
     }
 
-    /// Ends the waiting of a client.
-    pub fn finish(&mut self, ticket: Ticket, reply: Option<UpstreamReply>) {
-        if let Some(waiting) = self.waiting.remove(&ticket) {
-            self.ready.push_back(Ready {
-                ticket,
-                waiting,
-                reply,
-            });
+    /// Lets a client wait.
+    pub fn wait(&mut self, id: WaitId, waiting: Waiting, deadline: Now) {
+        self.waiting.insert(id, waiting);
+        self.deadlines.push_back((deadline, id));
+    }
+
+    /// Ends a waiting, if it has not ended.
+    pub fn finish(&mut self, id: WaitId, reply: Option<UpstreamReply>) {
+        if let Some(waiting) = self.waiting.remove(&id) {
+            self.ready.push_back(Ready { waiting, reply });
         }
     }
 
     /// Ends the waiting of those who have waited long enough.
     pub fn end_waiting(&mut self, now: Now) {
-        while let Some((_, ticket)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
-            self.finish(ticket, None);
+        while let Some((_, id)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
+            self.finish(id, None);
         }
     }
 
     /// Ends all waiting.
     pub fn end_all_waiting(&mut self) {
-        for (_, ticket) in std::mem::take(&mut self.deadlines) {
-            self.finish(ticket, None);
+        for (_, id) in std::mem::take(&mut self.deadlines) {
+            self.finish(id, None);
         }
     }
 
@@ -267,15 +295,5 @@ impl External {
             return Some(Now(0));
         }
         self.deadlines.front().map(|(due, _)| *due)
-    }
-}
-
-/// The list that a forwarded announce is about.
-pub(super) fn list_key(forwarded: &Forwarded) -> Option<ListKey> {
-    match &forwarded.wants {
-        Wants::Announce { announce, .. } => {
-            Some((Arc::from(&*forwarded.tracker), announce.info_hash))
-        }
-        Wants::Scrape(_) => None,
     }
 }

@@ -2,18 +2,17 @@
 //! asked, and what those are told who have waited.
 
 use super::answer::Client;
-use super::external::{List, ListKey, Mode, Ready, Waiting, Waits};
+use super::external::{ListKey, Mode, Ready, WaitId, Waiting, Waits};
 use super::learned::Places;
 use super::neighbors;
+use super::upstreams::Question;
 use super::{Answer, Purpose, Tracker, answer};
 use crate::bittorrent::{
-    Announce, Counts, Event, Failure, Forwarded, InfoHash, Target, UpstreamReply, UpstreamRequest,
-    Wants,
+    Announce, Counts, Event, Failure, Forwarded, InfoHash, UpstreamReply, UpstreamRequest, Wants,
 };
 use crate::job::{FetchError, Ticket};
 use crate::swarm::{Address, GroupId, OTHER};
-use crate::time::{Now, Timestamp};
-use log::debug;
+use crate::time::Now;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -32,6 +31,11 @@ impl Tracker {
     ) -> Option<Answer<'_>> {
         answer::clear(&mut self.reply);
         let (mode, share) = self.settings.forward.rule(&forwarded.target.host);
+        let question = |request| Question {
+            target: forwarded.target,
+            request,
+            user_agent: forwarded.user_agent,
+        };
         match forwarded.wants {
             Wants::Scrape(hashes) => {
                 if mode == Mode::Never {
@@ -40,31 +44,33 @@ impl Tracker {
                 let request = UpstreamRequest::Scrape {
                     hashes: hashes.clone(),
                 };
-                let waits = Waits::ForCounts(hashes, share);
-                self.wait_alone(forwarded.target, request, waits, ip, ticket, now)
+                let waits = Waits::Counts(hashes, share);
+                self.wait_alone(question(request), waits, ip, ticket, now)
             }
             Wants::Announce {
                 announce, request, ..
             } if !share => {
-                let waits = Waits::ForTracker(announce);
-                self.wait_alone(forwarded.target, request, waits, ip, ticket, now)
+                let waits = Waits::Tracker(announce);
+                self.wait_alone(question(request), waits, ip, ticket, now)
             }
             Wants::Announce {
                 announce, request, ..
             } => {
                 let key = (Arc::from(forwarded.tracker), announce.info_hash);
-                let question = (forwarded.target, request);
-                self.handle_shared(announce, question, key, mode, ip, ticket, now)
+                self.handle_shared(announce, question(request), key, mode, ip, ticket, now)
             }
         }
     }
 
     /// An announce whose client joins the common swarm.
-    #[expect(clippy::too_many_arguments, reason = "one caller, and all of it is one request")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one caller, and all of it is one request"
+    )]
     fn handle_shared(
         &mut self,
         announce: Announce,
-        question: (Target, UpstreamRequest),
+        question: Question,
         key: ListKey,
         mode: Mode,
         ip: IpAddr,
@@ -79,80 +85,77 @@ impl Tracker {
         let last_words = matches!(announce.event, Event::Completed | Event::Stopped);
         let is_known = list.is_fresh(timestamp, refresh_interval);
         let refused = list.refusal(timestamp).is_some();
-        match mode {
-            Mode::IfNeeded if last_words && list.was_passed_on(&announce.peer_id) => {
+        let was_passed_on = list.was_passed_on(&announce.peer_id);
+        let Some(group) = group else {
+            if mode == Mode::Always || (mode == Mode::IfNeeded && was_passed_on) {
                 self.pass_on(question, now);
             }
-            Mode::Always if announce.event == Event::Stopped => self.pass_on(question, now),
-            _ => {}
-        }
-        let must_ask = match mode {
-            Mode::Never => false,
-            Mode::IfNeeded => !enough && !is_known && !refused,
-            Mode::Always => !refused || last_words,
-        };
-        let Some(group) = group else {
             self.reply.counts = self.counts(&announce.info_hash);
             self.set_times(ip, false);
             return Some(Answer::Announce(&self.reply, announce.compact));
         };
         let missing = mode == Mode::IfNeeded && !enough && !is_known;
-        if must_ask && self.ask_for(&key, mode, question, &announce, ticket, now) {
-            let compact = announce.compact;
-            let wants = Waits::ForList {
+        let must_ask = match mode {
+            Mode::Never => false,
+            Mode::IfNeeded => missing && !refused,
+            Mode::Always => !refused || last_words,
+        };
+        if mode == Mode::IfNeeded && last_words && was_passed_on {
+            self.pass_on(question, now);
+        } else if must_ask && let Some(id) = self.ask_for(&key, mode, question, &announce, now) {
+            let wants = Waits::List {
                 key,
                 announce,
                 group,
                 own_times: mode == Mode::Always,
             };
-            debug_assert!(compact || !compact);
-            self.let_wait(ticket, Waiting { ip, wants }, now);
+            self.let_wait(id, Waiting { ticket, ip, wants }, now);
             return None;
         }
-        Some(self.answer_shared(&announce, ip, group, &key, missing || must_ask, now))
+        let refused = self.fill_shared(&announce, ip, group, &key, missing || must_ask, now);
+        Some(self.told(refused, &announce))
     }
 
-    /// Asks an external tracker, or joins those who wait for it already. Returns whether there is
-    /// something to wait for.
+    /// Asks an external tracker, or joins those who wait for it already. Returns by what name there
+    /// is something to wait for.
     fn ask_for(
         &mut self,
         key: &ListKey,
         mode: Mode,
-        (target, request): (Target, UpstreamRequest),
+        question: Question,
         announce: &Announce,
-        ticket: Ticket,
         now: Now,
-    ) -> bool {
+    ) -> Option<WaitId> {
+        let id = self.external.next_id();
         let list = self.external.list(key, now.timestamp());
         if mode == Mode::IfNeeded && list.fetching {
-            list.waiting.push(ticket);
-            return true;
+            list.waiting.push(id);
+            return Some(id);
         }
         let purpose = match mode {
-            Mode::Always => Purpose::Announce(key.clone(), ticket),
+            Mode::Always => Purpose::Announce(key.clone(), id),
             _ => Purpose::List(key.clone()),
         };
         let deadline = self.deadline(now);
         let policy = &self.settings.forward.policy;
         let asked = self
             .upstreams
-            .ask(target, request, policy, purpose, (now, deadline));
+            .ask(question, policy, purpose, (now, deadline));
         let list = self.external.list(key, now.timestamp());
         if asked.is_ok() {
             list.pass_on(announce.peer_id);
             if mode == Mode::IfNeeded {
                 list.fetching = true;
-                list.waiting.push(ticket);
+                list.waiting.push(id);
             }
         }
-        asked.is_ok()
+        asked.is_ok().then_some(id)
     }
 
     /// Has a client wait for what only it gets.
     fn wait_alone(
         &mut self,
-        target: Target,
-        request: UpstreamRequest,
+        question: Question,
         wants: Waits,
         ip: IpAddr,
         ticket: Ticket,
@@ -160,44 +163,47 @@ impl Tracker {
     ) -> Option<Answer<'_>> {
         let deadline = self.deadline(now);
         let policy = &self.settings.forward.policy;
-        let purpose = Purpose::Client(ticket);
+        let id = self.external.next_id();
+        let purpose = Purpose::Client(id);
         let asked = self
             .upstreams
-            .ask(target, request, policy, purpose, (now, deadline));
-        let waiting = Waiting { ip, wants };
+            .ask(question, policy, purpose, (now, deadline));
+        let waiting = Waiting { ticket, ip, wants };
         if asked.is_ok() {
-            self.let_wait(ticket, waiting, now);
+            self.let_wait(id, waiting, now);
             return None;
         }
         let ready = Ready {
-            ticket,
             waiting,
             reply: None,
         };
         Some(self.answer_waiting(ready, now))
     }
 
-    fn let_wait(&mut self, ticket: Ticket, waiting: Waiting, now: Now) {
+    fn let_wait(&mut self, id: WaitId, waiting: Waiting, now: Now) {
         let deadline = self.deadline(now);
-        self.external.wait(ticket, waiting, deadline);
+        self.external.wait(id, waiting, deadline);
     }
 
     fn deadline(&self, now: Now) -> Now {
         now.plus(u64::from(self.settings.forward.timeout) * 1000)
     }
 
-    fn pass_on(&mut self, (target, request): (Target, UpstreamRequest), now: Now) {
+    fn pass_on(&mut self, question: Question, now: Now) {
         let policy = &self.settings.forward.policy;
         let times = (now, now.plus(UNHURRIED));
         // Whoever declines has been counted; nobody waits.
         let _ = self
             .upstreams
-            .ask(target, request, policy, Purpose::PassedOn, times);
+            .ask(question, policy, Purpose::PassedOn, times);
     }
 
     /// Whether the network itself has enough peers for one of its clients.
     fn has_enough(&self, info_hash: &InfoHash, group: Option<GroupId>) -> bool {
-        let members = self.swarms.get(info_hash).map_or(0, |swarm| swarm.members());
+        let members = self
+            .swarms
+            .get(info_hash)
+            .map_or(0, |swarm| swarm.members());
         let itself = usize::from(group.is_some_and(|group| group != OTHER));
         members.saturating_sub(itself) >= self.settings.enough_peers as usize
     }
@@ -218,11 +224,11 @@ impl Tracker {
                 self.take_list(&key, &reply, now);
                 self.end_waiting_for(&key);
             }
-            Purpose::Announce(key, ticket) => {
+            Purpose::Announce(key, id) => {
                 self.take_list(&key, &reply, now);
-                self.external.finish(ticket, Some(reply));
+                self.external.finish(id, Some(reply));
             }
-            Purpose::Client(ticket) => self.external.finish(ticket, Some(reply)),
+            Purpose::Client(id) => self.external.finish(id, Some(reply)),
             Purpose::PassedOn => {}
             Purpose::Neighbor(name, info_hash) => {
                 let places = Places {
@@ -242,9 +248,7 @@ impl Tracker {
     pub(super) fn give_up(&mut self, purpose: Purpose, reason: &str, now: Now) {
         match purpose {
             Purpose::List(key) => self.end_waiting_for(&key),
-            Purpose::Announce(_, ticket) | Purpose::Client(ticket) => {
-                self.external.finish(ticket, None);
-            }
+            Purpose::Announce(_, id) | Purpose::Client(id) => self.external.finish(id, None),
             Purpose::PassedOn => {}
             Purpose::Neighbor(name, info_hash) => {
                 self.neighbors.handle_failure(&name, info_hash, reason, now);
@@ -269,17 +273,17 @@ impl Tracker {
             return;
         };
         list.fetching = false;
-        for ticket in std::mem::take(&mut list.waiting) {
-            self.external.finish(ticket, None);
+        for id in std::mem::take(&mut list.waiting) {
+            self.external.finish(id, None);
         }
     }
 
     /// What somebody is told who has waited.
     pub(super) fn answer_waiting(&mut self, ready: Ready, now: Now) -> Answer<'_> {
         answer::clear(&mut self.reply);
-        let Waiting { ip, wants } = ready.waiting;
+        let Waiting { ip, wants, .. } = ready.waiting;
         match wants {
-            Waits::ForList {
+            Waits::List {
                 key,
                 announce,
                 group,
@@ -289,33 +293,23 @@ impl Tracker {
                 let timestamp = now.timestamp();
                 let list = self.external.list(&key, timestamp);
                 let missing = !list.is_fresh(timestamp, refresh_interval);
-                let times = ready.reply.filter(|_| own_times);
-                let answer = self.answer_shared(&announce, ip, group, &key, missing, now);
-                if let Answer::Failure(_) = answer {
-                    let reason = self.refusal(&key, timestamp).unwrap_or_else(|| "".into());
-                    return Answer::Failure(Failure::Upstream(reason));
+                let refused = self.fill_shared(&announce, ip, group, &key, missing, now);
+                if let Some(said) = ready.reply.filter(|_| own_times) {
+                    self.tell_times(&said);
                 }
-                if let Some(times) = times {
-                    self.tell_times(&times);
-                }
-                Answer::Announce(&self.reply, announce.compact)
+                self.told(refused, &announce)
             }
-            Waits::ForTracker(announce) => self.answer_private(&announce, ip, ready.reply),
-            Waits::ForCounts(hashes, share) => {
+            Waits::Tracker(announce) => self.answer_private(&announce, ip, ready.reply),
+            Waits::Counts(hashes, share) => {
                 let reply = ready.reply.unwrap_or_default();
                 Answer::Scrape(self.larger_counts(hashes, &reply, share))
             }
         }
     }
 
-    fn refusal(&mut self, key: &ListKey, now: Timestamp) -> Option<Arc<str>> {
-        let list = self.external.known_list(key)?;
-        list.refusal(now).cloned()
-    }
-
-    /// The answer from everything that is known. `missing` if the external tracker's part should
-    /// be in it and is not.
-    fn answer_shared(
+    /// Fills the reply from everything that is known. `missing` if the external tracker's part
+    /// should be in it and is not. Returns why the tracker refuses, if that is all there is to say.
+    fn fill_shared(
         &mut self,
         announce: &Announce,
         ip: IpAddr,
@@ -323,7 +317,7 @@ impl Tracker {
         key: &ListKey,
         missing: bool,
         now: Now,
-    ) -> Answer<'_> {
+    ) -> Option<Arc<str>> {
         let client = Client {
             announce,
             ip,
@@ -332,17 +326,22 @@ impl Tracker {
         };
         self.choose_peers(client, Some(key), now);
         self.set_times(ip, missing);
-        if let Some(list) = self.external.known_list(key) {
-            let counts = &mut self.reply.counts;
-            *counts = larger(*counts, list.counts);
-            let refusal = list.refusal(now.timestamp());
-            let nobody = self.reply.peers.compact.is_empty() && self.reply.peers6.compact.is_empty();
-            if let Some(reason) = refusal.filter(|_| nobody) {
-                return Answer::Failure(Failure::Upstream(reason.clone()));
-            }
-            self.reply.warning = refusal.or(list.warning.as_ref()).cloned();
+        let list = self.external.known_list(key)?;
+        let reply = &mut self.reply;
+        reply.counts = larger(reply.counts, list.counts);
+        let refusal = list.refusal(now.timestamp());
+        if reply.peers.compact.is_empty() && reply.peers6.compact.is_empty() && refusal.is_some() {
+            return refusal.cloned();
         }
-        Answer::Announce(&self.reply, announce.compact)
+        reply.warning = refusal.or(list.warning.as_ref()).cloned();
+        None
+    }
+
+    fn told(&self, refused: Option<Arc<str>>, announce: &Announce) -> Answer<'_> {
+        match refused {
+            Some(reason) => Answer::Failure(Failure::Upstream(reason)),
+            None => Answer::Announce(&self.reply, announce.compact),
+        }
     }
 
     /// What an external tracker said to one client of its own, and nothing of ours.
@@ -416,17 +415,17 @@ impl Tracker {
             let swarm = swarms.get(info_hash);
             swarm.is_some_and(|swarm| swarm.has_members())
         };
-        while let Some(question) = self.neighbors.next_question(now, matters) {
-            let purpose = Purpose::Neighbor(question.name, question.info_hash);
+        while let Some(due) = self.neighbors.next_question(now, matters) {
+            let (name, info_hash) = (due.name, due.info_hash);
+            let purpose = Purpose::Neighbor(name.clone(), info_hash);
             let times = (now, now.plus(neighbors::PATIENCE));
-            let (target, request) = (question.target, question.request);
-            let asked =
-                self.upstreams
-                    .ask(target, request, &question.policy, purpose.clone(), times);
-            if let (Err(declined), Purpose::Neighbor(name, info_hash)) = (asked, purpose) {
-                debug!("neighbor {name:?} was not asked: {declined}");
+            let asked = self
+                .upstreams
+                .ask(due.question, &due.policy, purpose, times);
+            if let Err(declined) = asked {
+                let reason = declined.to_string();
                 self.neighbors
-                    .handle_failure(&name, info_hash, &declined.to_string(), now);
+                    .handle_failure(&name, info_hash, &reason, now);
             }
         }
     }

@@ -83,10 +83,6 @@ impl Learned {
         expire(&mut self.ipv6, now, keys);
     }
 
-    pub fn is_empty(&self) -> bool {
-        self.ipv4.is_empty() && self.ipv6.is_empty()
-    }
-
     /// The peers to choose from.
     pub fn table<A: Learnable>(&self, now: Timestamp) -> Table<'_, A> {
         Table {

@@ -20,7 +20,7 @@ pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{FetchError, Job, Outcome, StoreJob, StoreOutcome, Ticket};
+use crate::job::{Job, Outcome, StoreJob, StoreOutcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, GroupNames, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm,
     Swarms,
@@ -28,7 +28,7 @@ use crate::swarm::{
 use crate::time::Now;
 use answer::{Chooser, Client, Sources};
 use census::Census;
-use external::{External, ListKey};
+use external::{External, ListKey, WaitId};
 use learned::Places;
 use neighbors::Neighbors;
 use persistence::Persistence;
@@ -76,9 +76,9 @@ enum Purpose {
     /// A list for all who wait for it.
     List(ListKey),
     /// The announce of one client, which brings a list as well.
-    Announce(ListKey, Ticket),
+    Announce(ListKey, WaitId),
     /// Something that only one client gets.
-    Client(Ticket),
+    Client(WaitId),
     /// An announce that nobody waits for.
     PassedOn,
     /// A neighbor's peers.
@@ -105,8 +105,7 @@ impl Tracker {
         let keys = HashKeys(random.u64(..), random.u64(..));
         let mut swarms = Swarms::new(keys, settings.rules.clone());
         let flush_interval = settings.flush_interval;
-        let persistence =
-            flush_interval.map(|seconds| Persistence::new(seconds, &mut swarms, now));
+        let persistence = flush_interval.map(|seconds| Persistence::new(seconds, &mut swarms, now));
         let mut neighbors = Neighbors::default();
         neighbors.set(&settings.neighbors);
         Tracker {
@@ -275,8 +274,7 @@ impl Tracker {
                 self.deliveries.extend(deliveries);
             }
             Outcome::Fetched { id, result, .. } => {
-                let answered = result.as_ref().map_or_else(FetchError::is_answer, |_| true);
-                if let Some(purpose) = self.upstreams.finish(id, answered, now) {
+                if let Some(purpose) = self.upstreams.finish(id, result.is_ok(), now) {
                     self.take_fetched(purpose, result, now);
                 }
             }
@@ -290,7 +288,7 @@ impl Tracker {
         }
         self.external.end_waiting(now);
         let ready = self.external.next_ready()?;
-        Some((ready.ticket, self.answer_waiting(ready, now)))
+        Some((ready.waiting.ticket, self.answer_waiting(ready, now)))
     }
 
     /// Puts new settings and groups into force. Peers keep their groups at first, by name, and
@@ -416,6 +414,11 @@ impl Tracker {
         let mut names = self.groups.names();
         names.extend(self.next_groups.iter().flat_map(PeerGroups::names));
         names
+    }
+
+    /// Whether an address is in one of the configured groups.
+    pub fn is_member(&self, ip: IpAddr) -> bool {
+        self.groups.find(ip) != OTHER
     }
 
     /// The settings in force.

@@ -2,6 +2,7 @@
 //! announce and then once in a while, evenly spread, and never on the way of an answer.
 
 use super::learned::{Learned, Places};
+use super::upstreams::Question;
 use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
 use crate::job::FetchPolicy;
 use crate::time::Now;
@@ -38,13 +39,12 @@ pub struct NeighborSettings {
     pub policy: Arc<FetchPolicy>,
 }
 
-/// A question to a neighbor.
+/// A question that is due.
 #[derive(Debug)]
-pub(super) struct Question {
+pub(super) struct Due {
     pub name: Arc<str>,
     pub info_hash: InfoHash,
-    pub target: Target,
-    pub request: UpstreamRequest,
+    pub question: Question,
     pub policy: Arc<FetchPolicy>,
 }
 
@@ -73,7 +73,9 @@ impl Neighbors {
     pub fn set(&mut self, settings: &[NeighborSettings]) {
         let mut old = std::mem::take(&mut self.neighbors);
         for settings in settings {
-            let same = old.iter().position(|one| one.settings.name == settings.name);
+            let same = old
+                .iter()
+                .position(|one| one.settings.name == settings.name);
             let mut neighbor = match same {
                 Some(place) => old.swap_remove(place),
                 None => Neighbor::new(settings.clone(), self.learned_about()),
@@ -91,7 +93,10 @@ impl Neighbors {
 
     /// Whether an address is a neighbor's, from which it asks us.
     pub fn is_neighbor(&self, ip: IpAddr) -> bool {
-        let mut networks = self.neighbors.iter().flat_map(|one| &one.settings.accept_from);
+        let mut networks = self
+            .neighbors
+            .iter()
+            .flat_map(|one| &one.settings.accept_from);
         networks.any(|network| network.contains(&ip))
     }
 
@@ -105,11 +110,7 @@ impl Neighbors {
     }
 
     /// The next question that is due. `matters` says whether a torrent still does.
-    pub fn next_question(
-        &mut self,
-        now: Now,
-        matters: impl Fn(&InfoHash) -> bool,
-    ) -> Option<Question> {
+    pub fn next_question(&mut self, now: Now, matters: impl Fn(&InfoHash) -> bool) -> Option<Due> {
         for neighbor in &mut self.neighbors {
             while let Some(info_hash) = neighbor.next(now) {
                 if matters(&info_hash) {
@@ -141,7 +142,10 @@ impl Neighbors {
         now: Now,
         places: Places<'_>,
     ) {
-        let place = self.neighbors.iter().position(|one| &*one.settings.name == name);
+        let place = self
+            .neighbors
+            .iter()
+            .position(|one| &*one.settings.name == name);
         let Some(place) = place else {
             return;
         };
@@ -152,7 +156,9 @@ impl Neighbors {
         }
         let now = now.timestamp();
         let mut until = now;
-        until.0 = until.0.saturating_add(neighbor.settings.peers_expiry_interval);
+        until.0 = until
+            .0
+            .saturating_add(neighbor.settings.peers_expiry_interval);
         if !peers.is_empty() {
             let learned = self.learned.entry(info_hash).or_default();
             learned.add(peers, place as u16, until, now, places);
@@ -161,7 +167,10 @@ impl Neighbors {
 
     /// Takes note that a neighbor has not answered.
     pub fn handle_failure(&mut self, name: &str, info_hash: InfoHash, reason: &str, now: Now) {
-        let found = self.neighbors.iter_mut().find(|one| &*one.settings.name == name);
+        let found = self
+            .neighbors
+            .iter_mut()
+            .find(|one| &*one.settings.name == name);
         let Some(neighbor) = found else {
             return;
         };
@@ -208,7 +217,7 @@ impl Neighbor {
         self.fresh.pop_front().or_else(|| due(self))
     }
 
-    fn ask(&mut self, info_hash: InfoHash, now: Now) -> Option<Question> {
+    fn ask(&mut self, info_hash: InfoHash, now: Now) -> Option<Due> {
         let refresh = u64::from(self.settings.refresh_interval) * 1000;
         // Torrents that came in a crowd part: their next turns are spread over the interval.
         let apart = refresh / (self.known.len() as u64 + 1);
@@ -216,11 +225,13 @@ impl Neighbor {
         self.due.push_back((now.plus(refresh).max(last), info_hash));
         let pause = 1000 / u64::from(self.settings.max_requests_per_second.max(1));
         self.not_before = now.plus(pause.max(1));
-        let url = self.settings.announce_request.replace("{info_hash}", &escaped(&info_hash));
-        Some(Question {
-            name: self.settings.name.clone(),
-            info_hash,
+        let url = self
+            .settings
+            .announce_request
+            .replace("{info_hash}", &escaped(&info_hash));
+        let question = Question {
             target: Target::parse(url.as_bytes()).ok()?,
+            user_agent: None,
             request: UpstreamRequest::Announce {
                 info_hash,
                 peer_id: PeerId(*b"-BT3000-neighborpoll"),
@@ -233,6 +244,11 @@ impl Neighbor {
                 numwant: None,
                 port: 0,
             },
+        };
+        Some(Due {
+            name: self.settings.name.clone(),
+            info_hash,
+            question,
             policy: self.settings.policy.clone(),
         })
     }

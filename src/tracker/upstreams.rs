@@ -5,6 +5,7 @@ use crate::bittorrent::{Target, UpstreamRequest};
 use crate::job::{Fetch, FetchId, FetchPolicy, Job};
 use crate::time::Now;
 use std::collections::{HashMap, VecDeque};
+use std::fmt;
 use std::sync::Arc;
 
 /// Failures in a row after which a host is left alone.
@@ -36,6 +37,15 @@ pub(super) enum Declined {
     HostIsDown,
 }
 
+impl fmt::Display for Declined {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Declined::Full => "too many requests wait already",
+            Declined::HostIsDown => "it has not answered lately",
+        })
+    }
+}
+
 type HostName = (String, u16);
 
 /// Fetches that wait or are under way; `P` says what each is for.
@@ -61,11 +71,18 @@ struct Host {
     is_ready: bool,
 }
 
+/// What is to be asked.
+#[derive(Debug)]
+pub(super) struct Question {
+    pub target: Target,
+    pub request: UpstreamRequest,
+    pub user_agent: Option<String>,
+}
+
 #[derive(Debug)]
 struct Pending {
     id: FetchId,
-    target: Target,
-    request: UpstreamRequest,
+    question: Question,
     deadline: Now,
     policy: Arc<FetchPolicy>,
 }
@@ -89,8 +106,7 @@ impl<P> Upstreams<P> {
     /// Queues a fetch that must be done by `deadline`. Its purpose comes back when it is.
     pub fn ask(
         &mut self,
-        target: Target,
-        request: UpstreamRequest,
+        question: Question,
         policy: &Arc<FetchPolicy>,
         purpose: P,
         (now, deadline): (Now, Now),
@@ -98,11 +114,12 @@ impl<P> Upstreams<P> {
         if self.pending >= self.limits.max_pending {
             return Err(Declined::Full);
         }
-        let name = (target.host.clone(), target.port);
+        let name = (question.target.host.clone(), question.target.port);
         if !self.hosts.contains_key(&name) && self.hosts.len() >= MAX_HOSTS {
             let is_over = |host: &Host| host.paused_until.is_none_or(|until| until <= now);
             let is_idle = |host: &Host| host.queue.is_empty() && host.under_way == 0;
-            self.hosts.retain(|_, host| !(is_idle(host) && is_over(host)));
+            self.hosts
+                .retain(|_, host| !(is_idle(host) && is_over(host)));
             if self.hosts.len() >= MAX_HOSTS {
                 return Err(Declined::Full);
             }
@@ -115,8 +132,7 @@ impl<P> Upstreams<P> {
         let id = FetchId(self.last_id);
         host.queue.push_back(Pending {
             id,
-            target,
-            request,
+            question,
             deadline,
             policy: policy.clone(),
         });
@@ -168,11 +184,11 @@ impl<P> Upstreams<P> {
             if let Some(next) = next {
                 return Some(Job::Fetch(Fetch {
                     id: next.id,
-                    target: next.target,
-                    request: next.request,
+                    target: next.question.target,
+                    request: next.question.request,
+                    user_agent: next.question.user_agent,
                     timeout_ms: next.deadline.0 - now.0,
                     policy: next.policy,
-                    user_agent: None,
                 }));
             }
         }
@@ -199,10 +215,5 @@ impl<P> Upstreams<P> {
             self.get_ready(name);
         }
         Some(purpose)
-    }
-
-    /// Fetches that wait for a worker.
-    pub fn pending(&self) -> usize {
-        self.pending
     }
 }

@@ -6,9 +6,7 @@
 
 use super::query::{decode, decode_20, number, parameters};
 use super::request::{announce, scrape};
-use crate::bittorrent::{
-    Announce, BadTarget, Failure, Forwarded, Target, UpstreamRequest, Wants,
-};
+use crate::bittorrent::{Announce, BadTarget, Failure, Forwarded, Target, UpstreamRequest, Wants};
 use std::net::IpAddr;
 
 /// The path that forms A and B begin with.
@@ -17,28 +15,63 @@ pub(super) const PATH: &[u8] = b"/forwarded_announce";
 /// Parameters that clients of all kinds send by themselves. Whatever else stands in the query of
 /// an announce URL belongs to the URL: a passkey, above all.
 const SENT_BY_CLIENTS: [&[u8]; 31] = [
-    b"info_hash", b"peer_id", b"port", b"uploaded", b"downloaded", b"left", b"event", b"numwant",
-    b"num_want", b"compact", b"no_peer_id", b"key", b"ip", b"ipv4", b"ipv6", b"corrupt",
-    b"redundant", b"supportcrypto", b"requirecrypto", b"cryptoport", b"trackerid", b"hide",
-    b"azudp", b"azhttp", b"azver", b"azq", b"azsf", b"aznp", b"natmapped", b"localip", b"seq",
+    b"info_hash",
+    b"peer_id",
+    b"port",
+    b"uploaded",
+    b"downloaded",
+    b"left",
+    b"event",
+    b"numwant",
+    b"num_want",
+    b"compact",
+    b"no_peer_id",
+    b"key",
+    b"ip",
+    b"ipv4",
+    b"ipv6",
+    b"corrupt",
+    b"redundant",
+    b"supportcrypto",
+    b"requirecrypto",
+    b"cryptoport",
+    b"trackerid",
+    b"hide",
+    b"azudp",
+    b"azhttp",
+    b"azver",
+    b"azq",
+    b"azsf",
+    b"aznp",
+    b"natmapped",
+    b"localip",
+    b"seq",
 ];
 
+/// Form A or B, whichever the path is.
+pub(super) fn read(path: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+    let rest = path.strip_prefix(PATH).unwrap_or_default();
+    match rest.strip_prefix(b"/").unwrap_or(rest) {
+        b"" | b".php" => by_parameter(query, max_scrape),
+        rest => by_path(rest, query, max_scrape),
+    }
+}
+
 /// Form A: `/forwarded_announce/<scheme>/<host[:port]>/<path>`, with the client's query.
-pub(super) fn by_path(path: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
-    let rest = path.strip_prefix(PATH).and_then(|rest| rest.strip_prefix(b"/"));
-    let mut pieces = rest.unwrap_or_default().splitn(3, |&byte| byte == b'/');
+fn by_path(rest: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+    let mut pieces = rest.splitn(3, |&byte| byte == b'/');
     let (scheme, host) = (pieces.next(), pieces.next().unwrap_or_default());
     let path = pieces.next().unwrap_or_default();
     let url = [scheme.unwrap_or_default(), b"://", host, b"/", path].concat();
-    read(&url, query, max_scrape)
+    build(&url, query, max_scrape)
 }
 
 /// Form B: `/forwarded_announce?tracker=<URL>&<the client's query>`.
-pub(super) fn by_parameter(query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+fn by_parameter(query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
     let named = parameters(query).find(|(name, _)| *name == b"tracker");
     let (_, url) = named.ok_or(Failure::NoTracker)?;
     let url: Vec<u8> = decode(url).collect();
-    read(&url, &without(query, b"tracker"), max_scrape)
+    build(&url, &without(query, b"tracker"), max_scrape)
 }
 
 /// Form C: the client's own request, whose `Host` names the external tracker.
@@ -49,7 +82,7 @@ pub(super) fn by_host(
     max_scrape: usize,
 ) -> Result<Forwarded, Failure> {
     let url = [b"http://", host, path].concat();
-    read(&url, query, max_scrape)
+    build(&url, query, max_scrape)
 }
 
 /// Whether a path is that of a scrape: its last segment begins so (BEP 48).
@@ -58,7 +91,7 @@ pub(super) fn is_scrape(path: &[u8]) -> bool {
     last.is_some_and(|last| last.starts_with(b"scrape"))
 }
 
-fn read(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
+fn build(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
     let client_ip = parameters(query).find(|(name, _)| *name == b"client_ip");
     let client_ip = client_ip.map(|(_, value)| address(value)).transpose()?;
     let query = without(query, b"client_ip");
@@ -69,7 +102,10 @@ fn read(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failur
     };
     let parse = |url: &[u8]| Target::parse(url).map_err(bad_target);
     let target = parse(&[url, joint, &query].concat())?;
-    let path_end = url.iter().position(|&byte| byte == b'?').unwrap_or(url.len());
+    let path_end = url
+        .iter()
+        .position(|&byte| byte == b'?')
+        .unwrap_or(url.len());
     let wants = if is_scrape(&url[..path_end]) {
         Wants::Scrape(match scrape(&query, max_scrape)? {
             super::ScrapeOf::Hashes(hashes) => hashes,
@@ -88,6 +124,7 @@ fn read(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failur
     Ok(Forwarded {
         tracker: tracker(&target),
         target,
+        user_agent: None,
         client_ip,
         wants,
     })
@@ -97,7 +134,10 @@ fn read(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failur
 fn tracker(target: &Target) -> Box<[u8]> {
     let mut tracker = target.to_string().into_bytes();
     let path = &target.path_and_query;
-    let path_end = path.iter().position(|&byte| byte == b'?').unwrap_or(path.len());
+    let path_end = path
+        .iter()
+        .position(|&byte| byte == b'?')
+        .unwrap_or(path.len());
     tracker.extend_from_slice(&path[..path_end]);
     for (name, value) in parameters(path.get(path_end + 1..).unwrap_or_default()) {
         if !SENT_BY_CLIENTS.contains(&name) {
@@ -111,11 +151,18 @@ fn tracker(target: &Target) -> Box<[u8]> {
 fn without(query: &[u8], name: &[u8]) -> Vec<u8> {
     let is_separator = |byte: u8| byte == b'&' || byte == b'?';
     let is_it = |piece: &[u8]| {
-        let piece = piece.strip_suffix(b"&").or(piece.strip_suffix(b"?")).unwrap_or(piece);
+        let piece = piece
+            .strip_suffix(b"&")
+            .or(piece.strip_suffix(b"?"))
+            .unwrap_or(piece);
         parameters(piece).any(|(found, _)| found == name)
     };
     let pieces = query.split_inclusive(|&byte| is_separator(byte));
-    let mut kept: Vec<u8> = pieces.filter(|piece| !is_it(piece)).flatten().copied().collect();
+    let mut kept: Vec<u8> = pieces
+        .filter(|piece| !is_it(piece))
+        .flatten()
+        .copied()
+        .collect();
     // The separator that stood before a last parameter goes with it.
     let ended_in_separator = query.last().copied().is_some_and(is_separator);
     if !ended_in_separator && kept.last().copied().is_some_and(is_separator) {
@@ -126,8 +173,12 @@ fn without(query: &[u8], name: &[u8]) -> Vec<u8> {
 
 fn address(value: &[u8]) -> Result<IpAddr, Failure> {
     let text: Vec<u8> = decode(value).collect();
-    let address = std::str::from_utf8(&text).ok().and_then(|text| text.parse().ok());
-    address.map(|ip: IpAddr| ip.to_canonical()).ok_or(Failure::BadClientAddress)
+    let address = std::str::from_utf8(&text)
+        .ok()
+        .and_then(|text| text.parse().ok());
+    address
+        .map(|ip: IpAddr| ip.to_canonical())
+        .ok_or(Failure::BadClientAddress)
 }
 
 fn bad_target(why: BadTarget) -> Failure {

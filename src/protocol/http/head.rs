@@ -27,6 +27,9 @@ pub struct Head<'a> {
     pub method: Method,
     /// To what: the path without the query; of an absolute target the path alone.
     pub path: &'a [u8],
+    /// Whom the client believes to ask, with the port if it is written: from an absolute target,
+    /// else from the first `Host`.
+    pub host: Option<&'a [u8]>,
     /// What stands behind the first question mark; empty if there is none.
     pub query: &'a [u8],
     /// HTTP/1.0, where a connection that stays open must be announced.
@@ -108,7 +111,7 @@ pub fn parse<'a>(
 
 fn read<'a>(request: httparse::Request<'a, 'a>) -> Option<Head<'a>> {
     let http_1_0 = request.version? == 0;
-    let (path, query) = split_target(request.path?.as_bytes());
+    let (authority, path, query) = split_target(request.path?.as_bytes());
     let mut head = Head {
         method: match request.method? {
             "GET" => Method::Get,
@@ -116,30 +119,33 @@ fn read<'a>(request: httparse::Request<'a, 'a>) -> Option<Head<'a>> {
             _ => Method::Other,
         },
         path,
+        host: authority,
         query,
         http_1_0,
         keep_alive: !http_1_0,
         fields: request.headers,
     };
     head.keep_alive = head.stays_open();
+    head.host = authority.or_else(|| head.values("host").next());
     Some(head)
 }
 
-/// Cuts a request target into path and query.
-fn split_target(target: &[u8]) -> (&[u8], &[u8]) {
-    let origin_form = match memchr::memmem::find(target, b"://") {
+/// Cuts a request target into authority (of an absolute one), path and query.
+fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8], &[u8]) {
+    let (authority, origin_form) = match memchr::memmem::find(target, b"://") {
         Some(scheme) if !target.starts_with(b"/") && !target[..scheme].contains(&b'?') => {
             let authority = &target[scheme + b"://".len()..];
             let end = authority
                 .iter()
                 .position(|byte| matches!(byte, b'/' | b'?'));
-            &authority[end.unwrap_or(authority.len())..]
+            let (authority, rest) = authority.split_at(end.unwrap_or(authority.len()));
+            (Some(authority), rest)
         }
-        _ => target,
+        _ => (None, target),
     };
     match memchr::memchr(b'?', origin_form) {
-        Some(at) => (&origin_form[..at], &origin_form[at + 1..]),
-        None => (origin_form, b""),
+        Some(at) => (authority, &origin_form[..at], &origin_form[at + 1..]),
+        None => (authority, origin_form, b""),
     }
 }
 

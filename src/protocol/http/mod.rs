@@ -6,6 +6,7 @@
 //! long they are.
 
 pub mod client_address;
+mod forwarded;
 pub mod head;
 pub mod query;
 pub mod request;
@@ -13,5 +14,5 @@ pub mod response;
 pub mod session;
 
 pub use head::{Head, Method, Refusal};
-pub use request::{Request, ScrapeOf};
+pub use request::{Form, Reading, Request, ScrapeOf};
 pub use session::{Service, Session, Status, Verdict};

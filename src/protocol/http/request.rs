@@ -1,8 +1,9 @@
 //! What a head asks for.
 
 use super::query::{decode_20, number, parameters};
-use super::{Head, Method};
-use crate::bittorrent::{Announce, Event, Failure, InfoHash, PeerId};
+use super::{Head, Method, forwarded};
+use crate::bittorrent::{Announce, Event, Failure, Forwarded, InfoHash, PeerId};
+use std::net::IpAddr;
 
 /// A request that is understood, or what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,8 +12,8 @@ pub enum Request {
     Announce(Announce),
     /// Somebody wants counts (BEP 48).
     Scrape(ScrapeOf),
-    /// An announce or scrape that was meant for an external tracker.
-    Forwarded,
+    /// An announce or scrape that was meant for an external tracker, and how it came here.
+    Forwarded(Box<Forwarded>, Form),
     /// Only the head of an answer is wanted; nothing is done.
     HeadOnly,
     /// A tracker was asked something it must refuse.
@@ -21,6 +22,25 @@ pub enum Request {
     NotFound,
     /// Nothing can be done to it with this method: 405.
     MethodNotAllowed,
+}
+
+/// How a forwarded request came here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// A DPI platform or a proxy has written where it was meant for.
+    Addressed,
+    /// It is the client's own request, redirected.
+    Transparent,
+}
+
+/// What reading a request takes beside its head.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// Of a scrape, no more info hashes than that are taken.
+    pub max_scrape: usize,
+    /// Requests whose host is none of these names, and no address, are taken for redirected ones;
+    /// `None` if there are no such requests.
+    pub local_names: Option<&'a [String]>,
 }
 
 /// Which swarms a scrape is about.
@@ -40,25 +60,80 @@ enum Endpoint {
 }
 
 impl Request {
-    /// Reads a head. Of a scrape, no more than `max_scrape` info hashes are taken.
-    pub fn read(head: &Head<'_>, max_scrape: usize) -> Request {
+    /// Reads a head.
+    pub fn read(head: &Head<'_>, reading: Reading<'_>) -> Request {
+        if let Some(names) = reading.local_names
+            && let Some(host) = head.host.filter(|host| !is_local(host, names))
+            && !head.path.starts_with(forwarded::PATH)
+        {
+            return transparent(head, host, reading.max_scrape);
+        }
         let Some(endpoint) = endpoint(head.path) else {
             return Request::NotFound;
         };
+        let max_scrape = reading.max_scrape;
         let request = match (head.method, endpoint) {
             (Method::Other, _) => Ok(Request::MethodNotAllowed),
             (Method::Head, _) => Ok(Request::HeadOnly),
             (Method::Get, Endpoint::Announce) => announce(head.query).map(Request::Announce),
             (Method::Get, Endpoint::Scrape) => scrape(head.query, max_scrape).map(Request::Scrape),
-            (Method::Get, Endpoint::Forwarded) => Ok(Request::Forwarded),
+            (Method::Get, Endpoint::Forwarded) => {
+                forwarded::read(head.path, head.query, max_scrape)
+                    .map(|forwarded| Request::forwarded(forwarded, Form::Addressed, head))
+            }
         };
         request.unwrap_or_else(Request::Refused)
     }
+
+    fn forwarded(forwarded: Forwarded, form: Form, head: &Head<'_>) -> Request {
+        let user_agent = head.values("user-agent").next();
+        let user_agent = user_agent.and_then(|value| std::str::from_utf8(value).ok());
+        let forwarded = Forwarded {
+            user_agent: user_agent.map(str::to_owned),
+            ..forwarded
+        };
+        Request::Forwarded(Box::new(forwarded), form)
+    }
+}
+
+/// A request that was redirected here: an announce if it carries an info hash, and a scrape if
+/// the path says so.
+fn transparent(head: &Head<'_>, host: &[u8], max_scrape: usize) -> Request {
+    let is_ours = forwarded::is_scrape(head.path) || forwarded::has_info_hash(head.query);
+    match head.method {
+        _ if !is_ours => Request::NotFound,
+        Method::Other => Request::MethodNotAllowed,
+        Method::Head => Request::HeadOnly,
+        Method::Get => {
+            let forwarded = forwarded::by_host(host, head.path, head.query, max_scrape);
+            forwarded.map_or_else(Request::Refused, |forwarded| {
+                Request::forwarded(forwarded, Form::Transparent, head)
+            })
+        }
+    }
+}
+
+/// Whether a `Host` is one of our names, or an address; with a port or without.
+fn is_local(host: &[u8], names: &[String]) -> bool {
+    let Ok(host) = std::str::from_utf8(host) else {
+        return false;
+    };
+    let unbracketed = host
+        .strip_prefix('[')
+        .and_then(|rest| rest.split(']').next());
+    let name = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    let is_address = |text: &str| text.parse::<IpAddr>().is_ok();
+    // libtorrent writes IPv6 addresses without brackets.
+    let addressed = unbracketed.is_some_and(is_address) || is_address(host) || is_address(name);
+    addressed || names.iter().any(|one| one.eq_ignore_ascii_case(name))
 }
 
 /// What a path stands for: its last segment decides, and old torrents end it in `.php` or `/`.
 fn endpoint(path: &[u8]) -> Option<Endpoint> {
-    if path.starts_with(b"/forwarded_announce") {
+    if path.starts_with(forwarded::PATH) {
         return Some(Endpoint::Forwarded);
     }
     let mut path = path;
@@ -88,7 +163,7 @@ struct Given<'a> {
     no_peer_id: Option<&'a [u8]>,
 }
 
-fn announce(query: &[u8]) -> Result<Announce, Failure> {
+pub(super) fn announce(query: &[u8]) -> Result<Announce, Failure> {
     let mut given = Given::default();
     for (name, value) in parameters(query) {
         let place = match name {
@@ -134,7 +209,7 @@ fn twenty_bytes(name: &'static str, value: Option<&[u8]>) -> Result<[u8; 20], Fa
     decode_20(value).map_err(|length| Failure::WrongLength(name, length))
 }
 
-fn scrape(query: &[u8], max_scrape: usize) -> Result<ScrapeOf, Failure> {
+pub(super) fn scrape(query: &[u8], max_scrape: usize) -> Result<ScrapeOf, Failure> {
     let mut any = false;
     let mut hashes = Vec::new();
     for (_, value) in parameters(query).filter(|(name, _)| *name == b"info_hash") {
