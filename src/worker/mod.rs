@@ -1,5 +1,8 @@
 //! The threads that do what would make the loop wait.
 
+pub mod database;
+pub mod store;
+
 use crate::bittorrent::{Counts, InfoHash};
 use crate::channel::Desk;
 use crate::job::{Job, Outcome};
