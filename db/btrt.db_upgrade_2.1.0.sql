@@ -21,7 +21,7 @@ USE btrt;
 
 
 -- What follows decides itself which rows make sense.
-SET time_zone = '+00:00', sql_mode = 'NO_ENGINE_SUBSTITUTION';
+SET time_zone = '+00:00', autocommit = 1, sql_mode = 'NO_ENGINE_SUBSTITUTION';
 
 -- 1. The old tables step aside.
 SET @statement = IF(
@@ -94,8 +94,9 @@ CREATE TABLE IF NOT EXISTS peers_2_1 (
     PRIMARY KEY (info_hash, peer_id, ip)
 ) ENGINE=InnoDB DEFAULT CHARSET=latin1;
 
--- 4. Rows move. A row that was moved before an interruption is moved again onto itself.
-START TRANSACTION;
+-- 4. Rows move: they are safe in the new table before they leave the old one, which is no matter of a
+-- transaction, as the old one may be MyISAM. After an interruption in between they move onto
+-- themselves.
 INSERT INTO torrents (info_hash, seeders, leechers, completed, first_seen, last_seen)
 SELECT UNHEX(info_hash),
     GREATEST(IFNULL(seeders, 0), 0),
@@ -111,10 +112,8 @@ ON DUPLICATE KEY UPDATE
     last_seen = GREATEST(torrents.last_seen, VALUES(last_seen));
 DELETE FROM torrents_2_1
 WHERE info_hash REGEXP '^[0-9A-Fa-f]{40}$';
-COMMIT;
 
 -- Of several clients at one address and port the last counts; last_announce has to change last.
-START TRANSACTION;
 INSERT INTO peers (info_hash, ip, port, peer_id, seeder, completed, peer_group, origin, last_announce)
 SELECT UNHEX(info_hash),
     UNHEX(LPAD(HEX(INET_ATON(ip)), 8, '0')),
@@ -140,7 +139,6 @@ WHERE info_hash REGEXP '^[0-9A-Fa-f]{40}$'
     AND peer_id REGEXP '^[0-9A-Fa-f]{40}$'
     AND ip REGEXP '^(25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])([.](25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])){3}$'
     AND port BETWEEN 0 AND 65535 AND last_announce > 0;
-COMMIT;
 
 -- 5. What could not be kept.
 SELECT 'torrents_2_1' AS old_table, COUNT(*) AS rows_not_kept FROM torrents_2_1

@@ -18,7 +18,7 @@ pub struct Work<J = Job, O = Outcome> {
 }
 
 /// A worker's side: it waits for jobs, and wakes the loop with what it has done.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Desk<J = Job, O = Outcome> {
     jobs: Receiver<J>,
     outcomes: Sender<O>,
@@ -56,6 +56,18 @@ impl<J, O> Work<J, O> {
     /// The next outcome that is there.
     pub fn next_outcome(&self) -> Option<O> {
         self.outcomes.try_recv().ok()
+    }
+}
+
+// Derived, it would want jobs and outcomes that can be cloned.
+impl<J, O> Clone for Desk<J, O> {
+    fn clone(&self) -> Self {
+        Desk {
+            jobs: self.jobs.clone(),
+            outcomes: self.outcomes.clone(),
+            presence: self.presence.clone(),
+            waker: self.waker.clone(),
+        }
     }
 }
 

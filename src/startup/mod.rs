@@ -1,6 +1,9 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
+mod database;
 mod reload;
+
+pub use database::{DatabaseCommand, database};
 
 use crate::channel;
 use crate::config::{self, Config};

@@ -149,16 +149,17 @@ fn fault(error: Error) -> StoreError {
         Error::MySqlError(MySqlError { code, message, .. }) => {
             StoreError::new(trouble, format_args!("{message} (error {code})"))
         }
-        Error::IoError(error) => StoreError::new(trouble, in_words(&error)),
-        error => StoreError::new(trouble, error),
+        error => StoreError::new(trouble, in_words(&error)),
     }
 }
 
-/// "Resource temporarily unavailable" is what Linux calls a time-out.
-fn in_words(error: &std::io::Error) -> String {
-    match error.kind() {
-        std::io::ErrorKind::WouldBlock => "it did not answer in time".to_owned(),
-        _ => error.to_string(),
+/// Linux calls a time-out "Resource temporarily unavailable", and the crate packs it up in several
+/// ways.
+fn in_words(error: &Error) -> String {
+    let text = error.to_string();
+    match text.contains("(os error 11)") {
+        true => "it did not answer in time".to_owned(),
+        false => text,
     }
 }
 

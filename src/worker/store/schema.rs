@@ -29,7 +29,7 @@ pub enum Schema {
 
 impl Schema {
     /// An error, unless the tables are those that this program works with.
-    pub(super) fn check(self) -> Result<(), StoreError> {
+    pub fn check(self) -> Result<(), StoreError> {
         match self {
             Self::Current => Ok(()),
             Self::Missing => Err(StoreError::new(Trouble::NoTables, "the tables are missing")),
