@@ -155,7 +155,7 @@ fn a_file_that_is_no_database_is_told() {
     fails(&mut sqlite(&folder.0), Trouble::NoFile, &["database.url"]);
     fails(
         &mut sqlite(&path.join("x")),
-        Trouble::Other,
-        &["cannot make the folder"],
+        Trouble::NoFile,
+        &["cannot make the folder", "database.url"],
     );
 }

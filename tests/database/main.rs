@@ -1,9 +1,16 @@
 //! The database: both stores by one contract, MariaDB with its ways to fail, the files in `db/`, and
 //! `btrt db`.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that cannot go on has failed"
+)]
+
 mod command;
 mod contract;
 mod faults;
+mod figures;
 mod files;
 #[path = "../support/mariadb.rs"]
 mod mariadb;

@@ -45,8 +45,8 @@ pub fn peer(number: u8, ip: &str, port: u16) -> PeerRecord {
             port,
         },
         peer_id: PeerId(*b"-BT0000-'\\\0\n\xff\xfe\"%_abc"),
-        seeder: port % 2 == 0,
-        completed: port % 3 == 0,
+        seeder: port.is_multiple_of(2),
+        completed: port.is_multiple_of(3),
         group: Arc::default(),
         origin: match ip.contains(':') {
             true => Origin::Forwarded,

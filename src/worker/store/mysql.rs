@@ -156,7 +156,11 @@ fn fault(error: Error) -> StoreError {
 /// Linux calls a time-out "Resource temporarily unavailable", and the crate packs it up in several
 /// ways.
 fn in_words(error: &Error) -> String {
-    let text = error.to_string();
+    let text = match error {
+        Error::IoError(error) => error.to_string(),
+        Error::DriverError(error) => error.to_string(),
+        error => error.to_string(),
+    };
     match text.contains("(os error 11)") {
         true => "it did not answer in time".to_owned(),
         false => text,

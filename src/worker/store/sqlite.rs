@@ -38,7 +38,7 @@ impl Sqlite {
         let folder = self.path.parent().unwrap_or(Path::new(""));
         fs::create_dir_all(folder).map_err(|error| {
             let text = format_args!("cannot make the folder {}: {error}", folder.display());
-            StoreError::new(Trouble::Other, text)
+            StoreError::new(Trouble::NoFile, text)
         })?;
         self.open()
     }
