@@ -22,9 +22,15 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
     while let Some(job) = desk.next_job() {
         let clock = Clock::present(present(&job));
         let mut delays = Delays::default();
+        let mut is_first = true;
         let outcome = loop {
             match carry_out(&mut store, &job, &clock, &mut rows) {
                 Ok(outcome) => break outcome,
+                // Servers hang up on who was silent for long: a new connection shows whether there
+                // is any trouble.
+                Err(error) if is_first && error.trouble == Trouble::Unreachable => {
+                    is_first = false;
+                }
                 Err(error) => {
                     if health.fails(&error) {
                         desk.bring(StoreOutcome::DatabaseDown(error.to_string()));

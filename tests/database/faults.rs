@@ -111,6 +111,39 @@ fn a_batch_that_is_cut_in_the_middle_leaves_nothing_behind() {
 }
 
 #[test]
+fn a_refused_row_is_told_without_what_is_in_it() {
+    let (server, mut store) = server_with_tables(&[]);
+    server.sql("ALTER TABLE btrt.peers ADD UNIQUE (peer_id)");
+    let written = store.write(&changes_of_a_swarm(), &CLOCK()).unwrap();
+    // Each takes the place of the one before, as the key that the operator made says.
+    assert_eq!(written.refused, 0);
+    server.sql("ALTER TABLE btrt.peers ADD CHECK (port < 100), MODIFY peer_group CHAR(2) NOT NULL");
+    let mut named = changes();
+    named.peers = vec![peer(1, "10.0.0.1", 80), peer(1, "10.0.0.1", 100)];
+    named.peers[0].group = "three".into();
+    let written = store.write(&named, &CLOCK()).unwrap();
+    assert_eq!((written.peers, written.refused), (0, 2));
+    let reason = written.refusal.unwrap().to_string();
+    assert!(
+        reason.starts_with("Data too long for column (error 1406)"),
+        "{reason}"
+    );
+}
+
+/// MySQL has an error for this; MariaDB just denies access.
+#[test]
+fn a_server_that_wants_tls_is_told() {
+    let (server, _) = server_with_tables(&["--require-secure-transport=ON"]);
+    let mut store = with(&mysql(&server), |place| {
+        place.address = Address::Tcp {
+            host: "127.0.0.1".to_owned(),
+            port: server.port,
+        };
+    });
+    fails(&mut store, Trouble::Denied, &["demand TLS", "unix socket"]);
+}
+
+#[test]
 fn a_server_that_accepts_and_never_answers_is_given_up() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut store = Store::new(Place::MySql(MySql {

@@ -23,7 +23,11 @@ fn of_sqlite() {
 #[test]
 #[ignore = "a measurement"]
 fn of_mariadb() {
-    let (_server, mut store) = server_with_tables(&[]);
+    let sizes = [
+        "--innodb-buffer-pool-size=512M",
+        "--innodb-log-file-size=256M",
+    ];
+    let (_server, mut store) = server_with_tables(&sizes);
     measure("MariaDB", &mut store);
 }
 

@@ -118,6 +118,12 @@ fn a_job_waits_until_the_server_is_there_with_tables() {
     assert_eq!(at.next(), StoreOutcome::DatabaseUp);
     assert_eq!(at.next(), WRITTEN);
 
+    // A server that has hung up is no news, unless it does not answer the next call.
+    let idle = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'btrt'";
+    server.sql(&format!("KILL {}", server.number(idle)));
+    at.work.hand_out(batch()).unwrap();
+    assert_eq!(at.next(), WRITTEN);
+
     server.stop();
     at.work.hand_out(batch()).unwrap();
     at.down("database.url");

@@ -63,9 +63,9 @@ impl Date {
 impl fmt::Display for Date {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (days, second) = (self.0 / DAY, self.0 % DAY);
-        // An average year has 365.2425 days: the guess is right or one too late.
-        let mut year = 1970 + days * 10_000 / 3_652_425;
-        if days_before(year, 1) > days {
+        // No year has fewer days: the guess is right or too late.
+        let mut year = 1970 + days / 365;
+        while days_before(year, 1) > days {
             year -= 1;
         }
         let month = (1..=12)

@@ -36,8 +36,9 @@ impl Trouble {
         match self {
             Self::Unreachable => "is it running, and is the key database.url right?",
             Self::Denied => {
-                "check the keys database.user and database.password, and that the user may SELECT, \
-                 INSERT, UPDATE and DELETE in the schema (for `btrt db` also CREATE, ALTER and DROP)"
+                "check the keys database.user and database.password, that the user may SELECT, \
+                 INSERT, UPDATE and DELETE in the schema (for `btrt db` also CREATE, ALTER and \
+                 DROP), and that the server does not demand TLS (its unix socket needs none)"
             }
             Self::NoFile => {
                 "check the key database.url, and who may write that file and its folder"

@@ -25,6 +25,7 @@ use crate::record::{Changes, PeerKey, PeerRecord, SwarmRecord};
 use session::Session;
 use sql::{DELETED_AT_ONCE, Dialect};
 use std::fmt;
+use std::net::IpAddr;
 
 /// Rows in a statement: as many as one can send at once without a packet that is too large.
 const MOST_ROWS: usize = 1_000;
@@ -33,7 +34,7 @@ const MOST_ROWS: usize = 1_000;
 const FEWEST_ROWS: usize = 16;
 
 /// Peers in one DELETE; SQLite nests no more than 1,000 conditions.
-const MOST_CONDITIONS: usize = 200;
+const MOST_CONDITIONS: usize = 50;
 
 /// Which database.
 #[derive(Clone, Debug)]
@@ -274,22 +275,26 @@ impl Writer<'_> {
     ) -> Result<Written, StoreError> {
         let (dialect, clock) = (self.dialect, self.clock);
         let rows = self.rows.unwrap_or(1);
+        // In the order of the tables rows lie beside each other: a page is read and written once.
+        let swarms = sorted(&changes.swarms, |swarm| swarm.info_hash);
+        let peers = sorted(&changes.peers, |peer| in_order(&peer.key));
+        let gone_peers = sorted(&changes.gone_peers, in_order);
         session.execute("BEGIN")?;
         for swarms in changes.gone_swarms.chunks(rows) {
             let peers = sql::delete_peers_of(dialect, swarms);
             while session.execute(&peers)? >= DELETED_AT_ONCE {}
             session.execute(&sql::delete_swarms(swarms))?;
         }
-        for peers in changes.gone_peers.chunks(rows.min(MOST_CONDITIONS)) {
+        for peers in gone_peers.chunks(rows.min(MOST_CONDITIONS)) {
             session.execute(&sql::delete_peers(peers))?;
         }
-        for swarms in changes.swarms.chunks(rows) {
+        for swarms in swarms.chunks(rows) {
             let sql = sql::upsert_swarms(dialect, swarms, clock);
             if self.put(session, &sql)? {
                 self.written.swarms += swarms.len();
             }
         }
-        for peers in changes.peers.chunks(rows) {
+        for peers in peers.chunks(rows) {
             let sql = sql::upsert_peers(dialect, peers, clock);
             if self.put(session, &sql)? {
                 self.written.peers += peers.len();
@@ -309,4 +314,14 @@ impl Writer<'_> {
             result => result.map(|_| true),
         }
     }
+}
+
+fn sorted<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_unstable_by_key(|row| key(row));
+    rows
+}
+
+fn in_order(peer: &PeerKey) -> (InfoHash, IpAddr, u16) {
+    (peer.info_hash, peer.ip, peer.port)
 }

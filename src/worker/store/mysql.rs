@@ -147,6 +147,11 @@ fn fault(error: Error) -> StoreError {
     };
     match error {
         Error::MySqlError(MySqlError { code, message, .. }) => {
+            // What the server quotes may be a peer's address, which is nothing for a log. The text
+            // of a trigger's SIGNAL is the operator's own.
+            let hides = trouble == Trouble::Refused && code != 1644;
+            let quote = message.find('\'').filter(|_| hides);
+            let message = message[..quote.unwrap_or(message.len())].trim_end();
             StoreError::new(trouble, format_args!("{message} (error {code})"))
         }
         error => StoreError::new(trouble, in_words(&error)),
@@ -173,7 +178,6 @@ fn trouble(error: &MySqlError) -> Trouble {
         1040 | 1053 | 1203 | 1226 | 1927 => Trouble::Unreachable, // full of clients, or going down
         1044 | 1045 | 1130 | 1142 | 1143 | 1227 | 1698 => Trouble::Denied,
         1049 | 1146 => Trouble::NoTables,
-        1054 => Trouble::OldTables, // a column that is not there
         1290 | 1792 | 1836 => Trouble::ReadOnly,
         1021 | 1114 => Trouble::Full,
         3159 => Trouble::WantsTls,

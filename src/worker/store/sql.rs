@@ -25,7 +25,7 @@ pub(super) const DELETED_AT_ONCE: u64 = 10_000;
 const NAME_LENGTH: usize = 100;
 
 /// Writes swarms: what is known already keeps its `first_seen`.
-pub(super) fn upsert_swarms(dialect: Dialect, swarms: &[SwarmRecord], clock: &Clock) -> String {
+pub(super) fn upsert_swarms(dialect: Dialect, swarms: &[&SwarmRecord], clock: &Clock) -> String {
     let mut sql = String::from(
         "INSERT INTO torrents (info_hash, seeders, leechers, completed, first_seen, last_seen) \
          VALUES ",
@@ -46,7 +46,7 @@ pub(super) fn upsert_swarms(dialect: Dialect, swarms: &[SwarmRecord], clock: &Cl
 }
 
 /// Writes peers.
-pub(super) fn upsert_peers(dialect: Dialect, peers: &[PeerRecord], clock: &Clock) -> String {
+pub(super) fn upsert_peers(dialect: Dialect, peers: &[&PeerRecord], clock: &Clock) -> String {
     let mut sql = String::from(
         "INSERT INTO peers (info_hash, ip, port, peer_id, seeder, completed, peer_group, origin, \
          last_announce) VALUES ",
@@ -102,7 +102,7 @@ pub(super) fn delete_peers_of(dialect: Dialect, swarms: &[InfoHash]) -> String {
 
 /// Removes peers. Spelt out with AND and OR, as MySQL before 5.7 reads the whole table for
 /// `(info_hash, ip, port) IN (...)`.
-pub(super) fn delete_peers(peers: &[PeerKey]) -> String {
+pub(super) fn delete_peers(peers: &[&PeerKey]) -> String {
     let mut sql = String::from("DELETE FROM peers WHERE ");
     push_list(&mut sql, peers, " OR ", |sql, peer| {
         sql.push_str("(info_hash = ");

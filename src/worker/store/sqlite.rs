@@ -13,8 +13,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Write-ahead log: readers and the writer do not wait for each other. `NORMAL` does not wait for
 /// the disk with each commit: what is committed is with the system and survives `kill -9`; only a
-/// power failure can take the last commits, and it leaves the file whole.
-const INIT: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;";
+/// power failure can take the last commits, and it leaves the file whole. 32 MB of cache, as info
+/// hashes lie all over the file.
+const INIT: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;";
 
 /// Where the file is.
 #[derive(Clone, Debug)]
