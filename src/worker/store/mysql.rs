@@ -101,7 +101,10 @@ fn with_tls(options: OptsBuilder, error: Error) -> mysql::Result<Conn> {
     // Servers sign their certificates themselves, as a rule. That keeps listeners out, and is what
     // the `mysql` client does unless told otherwise.
     let tls = mysql::SslOpts::default().with_danger_accept_invalid_certs(true);
-    Conn::new(options.ssl_opts(tls)).map_err(|_| error)
+    Conn::new(options.ssl_opts(tls)).map_err(|with_tls| match with_tls {
+        Error::DriverError(DriverError::TlsNotSupported) => error,
+        with_tls => with_tls,
+    })
 }
 
 #[cfg(not(feature = "mysql-tls"))]
