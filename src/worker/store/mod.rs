@@ -12,6 +12,7 @@ mod schema;
 mod session;
 mod sql;
 mod sqlite;
+mod writer;
 
 pub use clock::Clock;
 pub use fault::{StoreError, Trouble};
@@ -19,22 +20,20 @@ pub use mysql::{Address, MySql};
 pub use page::Page;
 pub use schema::{NotKept, Schema, VERSION};
 pub use sqlite::Sqlite;
+pub use writer::Written;
 
 use crate::bittorrent::InfoHash;
 use crate::record::{Changes, PeerKey, PeerRecord, SwarmRecord};
 use session::Session;
-use sql::{DELETED_AT_ONCE, Dialect};
+use sql::Dialect;
 use std::fmt;
-use std::net::IpAddr;
+use writer::Writer;
 
 /// Rows in a statement: as many as one can send at once without a packet that is too large.
 const MOST_ROWS: usize = 1_000;
 
 /// Rows in a statement for a database that is too slow for more.
 const FEWEST_ROWS: usize = 16;
-
-/// Peers in one DELETE; SQLite nests no more than 1,000 conditions.
-const MOST_CONDITIONS: usize = 50;
 
 /// Which database.
 #[derive(Clone, Debug)]
@@ -82,19 +81,6 @@ pub struct Store {
     /// The tables of this session are known to be the right ones.
     checked: bool,
     rows: usize,
-}
-
-/// What a [`Store::write`] has written.
-#[derive(Clone, Debug, Default)]
-pub struct Written {
-    /// Swarms.
-    pub swarms: usize,
-    /// Peers.
-    pub peers: usize,
-    /// Rows that the database refuses for what is in them, and which it does not have now.
-    pub refused: usize,
-    /// The first such refusal.
-    pub refusal: Option<StoreError>,
 }
 
 /// Rows in the tables.
@@ -256,72 +242,4 @@ impl Store {
         }
         result
     }
-}
-
-/// One way through a batch.
-struct Writer<'a> {
-    dialect: Dialect,
-    clock: &'a Clock,
-    /// Rows in a statement; `None` is one, and a refusal is counted and borne.
-    rows: Option<usize>,
-    written: Written,
-}
-
-impl Writer<'_> {
-    fn write(
-        mut self,
-        session: &mut dyn Session,
-        changes: &Changes,
-    ) -> Result<Written, StoreError> {
-        let (dialect, clock) = (self.dialect, self.clock);
-        let rows = self.rows.unwrap_or(1);
-        // In the order of the tables rows lie beside each other: a page is read and written once.
-        let swarms = sorted(&changes.swarms, |swarm| swarm.info_hash);
-        let peers = sorted(&changes.peers, |peer| in_order(&peer.key));
-        let gone_peers = sorted(&changes.gone_peers, in_order);
-        session.execute("BEGIN")?;
-        for swarms in changes.gone_swarms.chunks(rows) {
-            let peers = sql::delete_peers_of(dialect, swarms);
-            while session.execute(&peers)? >= DELETED_AT_ONCE {}
-            session.execute(&sql::delete_swarms(swarms))?;
-        }
-        for peers in gone_peers.chunks(rows.min(MOST_CONDITIONS)) {
-            session.execute(&sql::delete_peers(peers))?;
-        }
-        for swarms in swarms.chunks(rows) {
-            let sql = sql::upsert_swarms(dialect, swarms, clock);
-            if self.put(session, &sql)? {
-                self.written.swarms += swarms.len();
-            }
-        }
-        for peers in peers.chunks(rows) {
-            let sql = sql::upsert_peers(dialect, peers, clock);
-            if self.put(session, &sql)? {
-                self.written.peers += peers.len();
-            }
-        }
-        session.execute("COMMIT")?;
-        Ok(self.written)
-    }
-
-    fn put(&mut self, session: &mut dyn Session, sql: &str) -> Result<bool, StoreError> {
-        match session.execute(sql) {
-            Err(error) if error.trouble == Trouble::Refused && self.rows.is_none() => {
-                self.written.refused += 1;
-                self.written.refusal.get_or_insert(error);
-                Ok(false)
-            }
-            result => result.map(|_| true),
-        }
-    }
-}
-
-fn sorted<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
-    let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_unstable_by_key(|row| key(row));
-    rows
-}
-
-fn in_order(peer: &PeerKey) -> (InfoHash, IpAddr, u16) {
-    (peer.info_hash, peer.ip, peer.port)
 }
