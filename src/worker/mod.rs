@@ -1,20 +1,23 @@
 //! The threads that do what would make the loop wait.
 
+pub mod database;
+pub mod store;
+
 use crate::bittorrent::{Counts, InfoHash};
 use crate::channel::Desk;
 use crate::job::{Job, Outcome};
 use crate::protocol::http::response::scrape_body;
 use std::io;
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 
 /// Starts `count` workers; they end when the loop's side of the channel is dropped.
-pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<Vec<JoinHandle<()>>> {
-    let start_one = |number| {
+pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<()> {
+    for number in 1..=count {
         let desk = desk.clone();
         let name = format!("worker {number}");
-        Builder::new().name(name).spawn(move || work(&desk))
-    };
-    (1..=count).map(start_one).collect()
+        Builder::new().name(name).spawn(move || work(&desk))?;
+    }
+    Ok(())
 }
 
 fn work(desk: &Desk<Job, Outcome>) {
