@@ -2,22 +2,27 @@
 //! be handled, not memory to be used.
 
 use crate::job::{Job, Outcome, StoreJob, StoreOutcome};
-use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError, bounded};
 use mio::Waker;
+use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The loop's side of a pair of queues: it never waits.
 #[derive(Debug)]
 pub struct Office<J, O> {
     jobs: Sender<J>,
     outcomes: Receiver<O>,
+    /// Carries nothing: that it is dropped is the message.
+    _presence: Sender<Infallible>,
 }
 
-/// The other side: it waits for jobs, and wakes the loop with what it has done.
+/// A worker's side: it waits for jobs, and wakes the loop with what it has done.
 #[derive(Debug)]
 pub struct Desk<J, O> {
     jobs: Receiver<J>,
     outcomes: Sender<O>,
+    presence: Receiver<Infallible>,
     waker: Arc<Waker>,
 }
 
@@ -25,13 +30,16 @@ pub struct Desk<J, O> {
 pub fn new<J, O>(capacity: usize, waker: Arc<Waker>) -> (Office<J, O>, Desk<J, O>) {
     let (job_sender, job_receiver) = bounded(capacity);
     let (outcome_sender, outcome_receiver) = bounded(capacity);
+    let (presence_sender, presence_receiver) = bounded(0);
     let office = Office {
         jobs: job_sender,
         outcomes: outcome_receiver,
+        _presence: presence_sender,
     };
     let desk = Desk {
         jobs: job_receiver,
         outcomes: outcome_sender,
+        presence: presence_receiver,
         waker,
     };
     (office, desk)
@@ -60,6 +68,18 @@ impl<J, O> Office<J, O> {
     }
 }
 
+// Derived, it would want jobs and outcomes that can be cloned.
+impl<J, O> Clone for Desk<J, O> {
+    fn clone(&self) -> Self {
+        Desk {
+            jobs: self.jobs.clone(),
+            outcomes: self.outcomes.clone(),
+            presence: self.presence.clone(),
+            waker: self.waker.clone(),
+        }
+    }
+}
+
 impl<J, O> Desk<J, O> {
     /// Waits for a job; `None` when there will be no more.
     pub fn next_job(&self) -> Option<J> {
@@ -73,14 +93,10 @@ impl<J, O> Desk<J, O> {
             let _ = self.waker.wake();
         }
     }
-}
 
-impl<J, O> Clone for Desk<J, O> {
-    fn clone(&self) -> Self {
-        Desk {
-            jobs: self.jobs.clone(),
-            outcomes: self.outcomes.clone(),
-            waker: self.waker.clone(),
-        }
+    /// Waits this long before something is tried again; false, at once, when the loop has ended.
+    pub fn pause(&self, duration: Duration) -> bool {
+        let waited = self.presence.recv_timeout(duration);
+        !matches!(waited, Err(RecvTimeoutError::Disconnected))
     }
 }

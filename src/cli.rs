@@ -1,5 +1,6 @@
 //! The command line: arguments to calls, errors to exit codes.
 
+use crate::startup::DatabaseCommand;
 use crate::{VERSION, config, startup};
 use lexopt::prelude::*;
 use std::ffi::OsString;
@@ -16,6 +17,9 @@ Usage: btrt [-c FILE] COMMAND
 Commands:
   run        run in the foreground until SIGTERM or SIGINT
   check      say whether the configuration is right, and what is in it
+  db create  create the tables of the database
+  db upgrade bring the tables of an older version up to date
+  db status  print the version of the tables and how many rows they have
   version    print the version
   help       print this text
 
@@ -36,6 +40,7 @@ enum Command {
     Version,
     Run,
     Check,
+    Database(DatabaseCommand),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -62,6 +67,13 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
+        Command::Database(command) => match startup::database(&arguments.config, command) {
+            Ok(text) => print!("{text}"),
+            Err(error) => {
+                eprintln!("{error}");
+                return ExitCode::FAILURE;
+            }
+        },
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
                 config.warnings.iter().for_each(|one| eprintln!("{one}"));
@@ -93,6 +105,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
                 Some("version") => Command::Version,
                 Some("run") => Command::Run,
                 Some("check") => Command::Check,
+                Some("db") => Command::Database(database_command(&mut parser)?),
                 _ => return Err(format!("unknown command {name:?}").into()),
             },
             other => return Err(other.unexpected()),
@@ -107,6 +120,19 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
         command: command.unwrap_or(Command::Help),
         config,
     })
+}
+
+fn database_command(parser: &mut lexopt::Parser) -> Result<DatabaseCommand, lexopt::Error> {
+    const EXPECTED: &str = "db wants to be followed by create, upgrade or status";
+    match parser.next()? {
+        Some(Value(name)) => match name.to_str() {
+            Some("create") => Ok(DatabaseCommand::Create),
+            Some("upgrade") => Ok(DatabaseCommand::Upgrade),
+            Some("status") => Ok(DatabaseCommand::Status),
+            _ => Err(format!("unknown command db {name:?}; {EXPECTED}").into()),
+        },
+        _ => Err(EXPECTED.into()),
+    }
 }
 
 #[cfg(test)]
@@ -125,6 +151,8 @@ mod tests {
         assert_eq!(read(""), Ok((Command::Help, default.clone())));
         assert_eq!(read("run"), Ok((Command::Run, default.clone())));
         assert_eq!(read("run -c x"), Ok((Command::Run, "x".to_owned())));
+        let status = Command::Database(DatabaseCommand::Status);
+        assert_eq!(read("db status -c x"), Ok((status, "x".to_owned())));
         assert_eq!(
             read("--config=x check"),
             Ok((Command::Check, "x".to_owned()))
@@ -139,6 +167,9 @@ mod tests {
             ("run check", "check"),
             ("--colour", "--colour"),
             ("run -c", "-c"),
+            ("db", "create, upgrade or status"),
+            ("db drop", "drop"),
+            ("db create again", "again"),
         ] {
             let error = read(line).unwrap_err();
             assert!(error.contains(named), "{error}");

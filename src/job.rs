@@ -41,44 +41,53 @@ pub enum Outcome {
     },
 }
 
-/// Work for the database. One job is out at a time.
+/// Work for the database's worker: one at a time, each answered by one [`StoreOutcome`] that is not
+/// about the database itself.
 #[derive(Debug)]
 pub enum StoreJob {
-    /// Write this.
+    /// Write changes.
     Write(Changes),
-    /// Read the next rows of peers behind this one, or the first ones.
+    /// Read peers in the order of their keys.
     ReadPeers {
-        /// The present, which the times in the rows are told from.
+        /// The present.
         now: Timestamp,
-        /// The last one read.
+        /// Those behind this one; `None` is from the beginning.
         after: Option<PeerKey>,
+        /// How many.
+        limit: usize,
     },
-    /// The same for swarms.
+    /// Read swarms in the order of their info hashes.
     ReadSwarms {
-        /// The present, which the times in the rows are told from.
+        /// The present.
         now: Timestamp,
-        /// The last one read.
+        /// Those behind this one; `None` is from the beginning.
         after: Option<InfoHash>,
+        /// How many.
+        limit: usize,
     },
 }
 
 /// A finished [`StoreJob`], or news of the database.
-#[derive(Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreOutcome {
-    /// It is written: so many rows of either kind.
+    /// Changes are in the database.
     Written {
         /// Rows of peers.
         peers: usize,
         /// Rows of swarms.
         swarms: usize,
+        /// Rows that the database refuses for what is in them. It does not have them, and there
+        /// is no use in writing them again as they are.
+        refused: usize,
     },
-    /// Rows of peers; none if there are no more.
+    /// Peers as they were read; fewer than asked for when there are no more.
     Peers(Vec<PeerRecord>),
-    /// Rows of swarms; none if there are no more.
+    /// Swarms as they were read; fewer than asked for when there are no more.
     Swarms(Vec<SwarmRecord>),
-    /// It does not work, for this reason. The job that is out will be done when it does.
+    /// The job in hand waits for the database to come back, or to become usable, which it is not
+    /// for this reason.
     DatabaseDown(String),
-    /// It works again.
+    /// The database does what it is asked, for the first time or again.
     DatabaseUp,
 }
 

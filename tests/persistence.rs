@@ -32,29 +32,32 @@ struct Database {
 }
 
 impl Database {
-    fn carry_out(&mut self, job: StoreJob, random: &mut fastrand::Rng) -> StoreOutcome {
-        let page = random.usize(1..20);
+    fn carry_out(&mut self, job: StoreJob) -> StoreOutcome {
         match job {
             StoreJob::Write(changes) => {
                 let (peers, swarms) = (changes.peers.len(), changes.swarms.len());
                 self.write(changes);
-                StoreOutcome::Written { peers, swarms }
+                StoreOutcome::Written {
+                    peers,
+                    swarms,
+                    refused: 0,
+                }
             }
-            StoreJob::ReadPeers { after, .. } => {
+            StoreJob::ReadPeers { after, limit, .. } => {
                 let after = after.as_ref().map(order);
                 let behind = self
                     .peers
                     .iter()
                     .filter(|(key, _)| Some(*key) > after.as_ref());
-                StoreOutcome::Peers(behind.take(page).map(|(_, row)| row.clone()).collect())
+                StoreOutcome::Peers(behind.take(limit).map(|(_, row)| row.clone()).collect())
             }
-            StoreJob::ReadSwarms { after, .. } => {
+            StoreJob::ReadSwarms { after, limit, .. } => {
                 let after = after.map(|hash| hash.0);
                 let behind = self
                     .swarms
                     .iter()
                     .filter(|(key, _)| Some(*key) > after.as_ref());
-                StoreOutcome::Swarms(behind.take(page).map(|(_, row)| *row).collect())
+                StoreOutcome::Swarms(behind.take(limit).map(|(_, row)| *row).collect())
             }
         }
     }
@@ -185,7 +188,7 @@ impl World {
             }
             self.job = self.job.take().or_else(|| self.tracker.next_store_job());
             if let Some(job) = self.job.take() {
-                let outcome = self.database.carry_out(job, &mut self.random);
+                let outcome = self.database.carry_out(job);
                 self.tracker.handle_store_outcome(outcome);
             }
         }

@@ -1,25 +1,36 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
+mod database;
 mod reload;
 mod settings;
 
-use crate::channel::{self, Work};
+pub use database::{DatabaseCommand, database};
+
+use crate::channel::{self, Office, Work};
 use crate::config::{self, Config};
+use crate::job::{StoreJob, StoreOutcome};
 use crate::logging::{self, CRITICAL};
 use crate::process::{Identity, PidFile, raise_file_limit};
 use crate::reactor::{self, Listener, Parts, Reactor};
 use crate::swarm::GroupNames;
 use crate::worker;
 use log::{error, info, warn};
-use mio::Poll;
+use mio::{Poll, Waker};
 use reload::Reloader;
 use settings::Instance;
 use std::fmt;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// File descriptors that are not for connections: listeners, log, database, fetches.
 const RESERVED_FILES: u64 = 64;
+
+/// How long the database may take for one answer.
+const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
+/// One job for the database is out at a time, and brings its outcome and the news.
+const STORE_QUEUE: usize = 4;
 
 /// Why the daemon did not start, or ended by itself; for the operator.
 #[derive(Debug)]
@@ -82,16 +93,16 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let waker = Arc::new(waker);
     let workers = &config.settings.workers;
     let (pool, desk) = channel::new(workers.max_pending as usize, waker.clone());
-    let threads = worker::start(workers.threads as usize, &desk);
-    let threads = threads.map_err(failed("start a worker thread"))?;
+    worker::start(workers.threads as usize, &desk).map_err(failed("start a worker thread"))?;
     drop(desk);
+    let store = start_store(&config, &waker).map_err(failed("start the database's thread"))?;
     for listener in &listeners {
         info!("listening on {}", listener.address());
     }
     let mut reactor = Reactor::new(Parts {
         poll,
         listeners,
-        work: Work { pool, store: None },
+        work: Work { pool, store },
         settings: reactor_settings,
         tracker: settings::tracker(&config, &instance),
         groups: settings::groups(&config, &GroupNames::new()),
@@ -99,17 +110,24 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
         seed: fastrand::u64(..),
     })
     .map_err(failed("wait for sockets and signals"))?;
+    // The workers end with the process: whatever they are at, nobody waits for it any more.
     reactor.run().map_err(failed("poll for events"))?;
 
-    // The workers end with the loop's side of the channel.
-    drop(reactor);
-    for thread in threads {
-        if thread.join().is_err() {
-            warn!("a worker thread ended with a panic");
-        }
-    }
     info!("stopped");
     Ok(())
+}
+
+/// Starts the thread that looks after the database, if there is to be one.
+fn start_store(
+    config: &Config,
+    waker: &Arc<Waker>,
+) -> io::Result<Option<Office<StoreJob, StoreOutcome>>> {
+    let Some(place) = database::place(config, Some(DATABASE_TIMEOUT)) else {
+        return Ok(None);
+    };
+    let (office, desk) = channel::new(STORE_QUEUE, waker.clone());
+    worker::database::start(place, desk)?;
+    Ok(Some(office))
 }
 
 fn bind(config: &Config) -> Result<Vec<Listener>, Error> {

@@ -17,6 +17,8 @@ use crate::time::Now;
 use log::info;
 use std::vec::IntoIter;
 
+/// Rows that are read at once.
+const PAGE: usize = 10_000;
 /// Rows that are taken in at once; each may have to be fetched from memory and found a group for.
 const TAKEN_AT_ONCE: usize = 1_000;
 /// Swarms and peers that are looked at in one go for changes; most are passed over.
@@ -37,11 +39,9 @@ pub(super) struct Persistence {
     waiting: bool,
     /// The rows that are being read are put back into memory.
     restoring: bool,
-    /// Rows of peers read in this comparison.
+    /// Rows of peers read so far.
     rows: usize,
     comparison_wanted: bool,
-    /// A comparison is going on, or has just ended.
-    comparing: bool,
     next_flush: Now,
     batch: Changes,
     stopping: Stopping,
@@ -51,9 +51,10 @@ pub(super) struct Persistence {
 enum State {
     /// Rows of peers behind this one are to be read.
     ReadPeers(Option<PeerKey>),
-    TakePeers(IntoIter<PeerRecord>, PeerKey),
+    /// Rows to be taken in, and the last of them if there are more behind it.
+    TakePeers(IntoIter<PeerRecord>, Option<PeerKey>),
     ReadSwarms(Option<InfoHash>),
-    TakeSwarms(IntoIter<SwarmRecord>, InfoHash),
+    TakeSwarms(IntoIter<SwarmRecord>, Option<InfoHash>),
     Collect(Collection),
     Rest,
 }
@@ -82,7 +83,6 @@ impl Persistence {
             restoring: true,
             rows: 0,
             comparison_wanted: false,
-            comparing: true,
             next_flush: now,
             batch: no_changes(now),
             stopping: Stopping::No,
@@ -114,24 +114,18 @@ impl Persistence {
         match outcome {
             StoreOutcome::Peers(rows) => {
                 self.waiting = false;
-                self.rows += rows.len();
-                if self.restoring && self.rows % PROGRESS < rows.len() && self.rows >= PROGRESS {
-                    info!("loading from the database: {} peers so far", self.rows);
-                }
-                self.state = match rows.last().map(|row| row.key) {
-                    Some(last) => State::TakePeers(rows.into_iter(), last),
-                    None => State::ReadSwarms(None),
-                };
+                self.report_progress(rows.len());
+                let last = rows
+                    .last()
+                    .filter(|_| rows.len() >= PAGE)
+                    .map(|row| row.key);
+                self.state = State::TakePeers(rows.into_iter(), last);
             }
             StoreOutcome::Swarms(rows) => {
                 self.waiting = false;
-                self.state = match rows.last().map(|row| row.info_hash) {
-                    Some(last) => State::TakeSwarms(rows.into_iter(), last),
-                    None => {
-                        self.next_flush = Now(0);
-                        State::Rest
-                    }
-                };
+                let last = rows.last().filter(|_| rows.len() >= PAGE);
+                let last = last.map(|row| row.info_hash);
+                self.state = State::TakeSwarms(rows.into_iter(), last);
             }
             StoreOutcome::Written { .. } => self.waiting = false,
             StoreOutcome::DatabaseDown(_) => {}
@@ -155,36 +149,52 @@ impl Persistence {
         self.state = match state {
             State::ReadPeers(after) => {
                 let now = now.timestamp();
-                self.order(StoreJob::ReadPeers { now, after });
+                self.order(StoreJob::ReadPeers {
+                    now,
+                    after,
+                    limit: PAGE,
+                });
                 State::ReadPeers(after)
             }
             State::TakePeers(mut rows, last) => {
                 let piece = rows.by_ref().take(TAKEN_AT_ONCE);
                 swarms.compare_peers(piece, self.restoring, groups, liveness);
-                if rows.len() == 0 {
-                    State::ReadPeers(Some(last))
-                } else {
-                    State::TakePeers(rows, last)
+                match last {
+                    _ if rows.len() > 0 => State::TakePeers(rows, last),
+                    Some(_) => State::ReadPeers(last),
+                    None => State::ReadSwarms(None),
                 }
             }
             State::ReadSwarms(after) => {
                 let now = now.timestamp();
-                self.order(StoreJob::ReadSwarms { now, after });
+                self.order(StoreJob::ReadSwarms {
+                    now,
+                    after,
+                    limit: PAGE,
+                });
                 State::ReadSwarms(after)
             }
             State::TakeSwarms(mut rows, last) => {
                 let piece = rows.by_ref().take(TAKEN_AT_ONCE);
                 swarms.compare_swarms(piece, self.restoring);
-                if rows.len() == 0 {
-                    State::ReadSwarms(Some(last))
-                } else {
-                    State::TakeSwarms(rows, last)
+                match last {
+                    _ if rows.len() > 0 => State::TakeSwarms(rows, last),
+                    Some(_) => State::ReadSwarms(last),
+                    None => self.end_comparison(swarms, now),
                 }
             }
             State::Collect(collection) => self.collect(collection, swarms, groups, now),
             State::Rest if now < self.next_flush && self.stopping == Stopping::No => State::Rest,
             State::Rest => self.end_rest(swarms, now),
         };
+    }
+
+    fn report_progress(&mut self, rows: usize) {
+        let before = self.rows;
+        self.rows += rows;
+        if self.restoring && before / PROGRESS < self.rows / PROGRESS {
+            info!("loading from the database: {} peers so far", self.rows);
+        }
     }
 
     fn order(&mut self, job: StoreJob) {
@@ -216,27 +226,33 @@ impl Persistence {
         State::Rest
     }
 
-    /// Begins what is due: a comparison, or a collection.
-    fn end_rest(&mut self, swarms: &mut Swarms, now: Now) -> State {
-        let compared = std::mem::take(&mut self.comparing);
+    /// Everything has been read: what the database lacks is written at once.
+    fn end_comparison(&mut self, swarms: &mut Swarms, now: Now) -> State {
         if std::mem::take(&mut self.restoring) {
             swarms.end_loading();
             let (peers, count) = (swarms.totals().peers(), swarms.len());
             info!("the database is loaded: {peers} peers in {count} swarms");
         }
+        self.begin_collection(swarms, true, now)
+    }
+
+    /// Begins what is due: a comparison, or a collection.
+    fn end_rest(&mut self, swarms: &mut Swarms, now: Now) -> State {
         let must_compare = self.comparison_wanted || swarms.forgot_changes();
-        if must_compare && !compared && self.stopping == Stopping::No {
+        if must_compare && self.stopping == Stopping::No {
             self.comparison_wanted = false;
-            self.comparing = true;
-            self.rows = 0;
             swarms.begin_comparison();
             return State::ReadPeers(None);
         }
+        self.begin_collection(swarms, false, now)
+    }
+
+    fn begin_collection(&mut self, swarms: &Swarms, missing_too: bool, now: Now) -> State {
         self.next_flush = now.plus(self.flush_interval);
         if self.stopping == Stopping::Wanted {
             self.stopping = Stopping::Last;
         }
-        State::Collect(swarms.begin_collection(compared))
+        State::Collect(swarms.begin_collection(missing_too))
     }
 
     /// Has all that has changed written as soon as possible.

@@ -1,5 +1,7 @@
 //! The threads that do what would make the loop wait.
 
+pub mod database;
+pub mod store;
 mod upstream;
 
 use crate::bittorrent::{Counts, InfoHash};
@@ -10,18 +12,18 @@ use crate::protocol::http::response::scrape_body;
 use log::error;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::thread::{Builder, JoinHandle};
+use std::thread::Builder;
 use std::time::Instant;
 pub use upstream::Upstream;
 
 /// Starts `count` workers; they end when the loop's side of the channel is dropped.
-pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<Vec<JoinHandle<()>>> {
-    let start_one = |number| {
+pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<()> {
+    for number in 1..=count {
         let desk = desk.clone();
         let name = format!("worker {number}");
-        Builder::new().name(name).spawn(move || work(&desk))
-    };
-    (1..=count).map(start_one).collect()
+        Builder::new().name(name).spawn(move || work(&desk))?;
+    }
+    Ok(())
 }
 
 fn work(desk: &Desk<Job, Outcome>) {

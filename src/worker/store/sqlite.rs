@@ -1,0 +1,99 @@
+//! SQLite: a file, and no server to look after.
+
+use super::fault::{StoreError, Trouble};
+use super::session::{Field, Row, Session};
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long to wait for whoever else has the file locked: `btrt hashlist`, or an operator's query.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Write-ahead log: readers and the writer do not wait for each other. `NORMAL` does not wait for
+/// the disk with each commit: what is committed is with the system and survives `kill -9`; only a
+/// power failure can take the last commits, and it leaves the file whole. 32 MB of cache, as info
+/// hashes lie all over the file.
+const INIT: &str =
+    "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;";
+
+/// Where the file is.
+#[derive(Clone, Debug)]
+pub struct Sqlite {
+    /// The file.
+    pub path: PathBuf,
+}
+
+impl Sqlite {
+    /// Opens the file, if it is there.
+    pub(super) fn connect(&self) -> Result<SqliteSession, StoreError> {
+        if !self.path.exists() {
+            let text = format_args!("there is no {}", self.path.display());
+            return Err(StoreError::new(Trouble::NoTables, text));
+        }
+        self.open()
+    }
+
+    /// Opens the file, and makes it and its folder first if they are missing.
+    pub(super) fn create(&self) -> Result<SqliteSession, StoreError> {
+        let folder = self.path.parent().unwrap_or(Path::new(""));
+        fs::create_dir_all(folder).map_err(|error| {
+            let text = format_args!("cannot make the folder {}: {error}", folder.display());
+            StoreError::new(Trouble::NoFile, text)
+        })?;
+        self.open()
+    }
+
+    fn open(&self) -> Result<SqliteSession, StoreError> {
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let connection = Connection::open_with_flags(&self.path, flags).map_err(fault)?;
+        connection.busy_timeout(PATIENCE).map_err(fault)?;
+        connection.execute_batch(INIT).map_err(fault)?;
+        Ok(SqliteSession(connection))
+    }
+}
+
+/// An open file.
+pub(super) struct SqliteSession(Connection);
+
+impl Session for SqliteSession {
+    fn execute(&mut self, sql: &str) -> Result<u64, StoreError> {
+        let rows = self.0.execute(sql, []).map_err(fault)?;
+        Ok(rows as u64)
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Vec<Row>, StoreError> {
+        let mut statement = self.0.prepare(sql).map_err(fault)?;
+        let columns = statement.column_count();
+        let rows = statement.query_map([], |row| {
+            (0..columns).map(|at| Ok(field(row.get_ref(at)?))).collect()
+        });
+        rows.and_then(Iterator::collect).map_err(fault)
+    }
+}
+
+fn field(value: ValueRef<'_>) -> Field {
+    match value {
+        ValueRef::Integer(number) => Field::Integer(number),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => Field::Bytes(bytes.to_vec()),
+        ValueRef::Null | ValueRef::Real(_) => Field::Nothing,
+    }
+}
+
+fn fault(error: Error) -> StoreError {
+    let text = error.to_string();
+    let trouble = match error.sqlite_error_code() {
+        // SQLite has no number of its own for this.
+        _ if text.starts_with("no such table") => Trouble::NoTables,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Trouble::Locked,
+        Some(ErrorCode::PermissionDenied | ErrorCode::CannotOpen) => Trouble::NoFile,
+        Some(ErrorCode::ReadOnly) => Trouble::ReadOnly,
+        Some(ErrorCode::DiskFull) => Trouble::Full,
+        Some(ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch | ErrorCode::TooBig) => {
+            Trouble::Refused
+        }
+        _ => Trouble::Other,
+    };
+    StoreError::new(trouble, text)
+}

@@ -1,0 +1,93 @@
+//! Writing a batch: one transaction, as few statements as will do.
+
+use super::clock::Clock;
+use super::fault::{StoreError, Trouble};
+use super::session::Session;
+use super::sql::{self, DELETED_AT_ONCE, Dialect};
+use crate::bittorrent::InfoHash;
+use crate::record::{Changes, PeerKey};
+use std::net::IpAddr;
+
+/// Peers in one DELETE; SQLite nests no more than 1,000 conditions.
+const MOST_CONDITIONS: usize = 50;
+
+/// What a [`Store::write`](super::Store::write) has written.
+#[derive(Clone, Debug, Default)]
+pub struct Written {
+    /// Swarms.
+    pub swarms: usize,
+    /// Peers.
+    pub peers: usize,
+    /// Rows that the database refuses for what is in them, and which it does not have now.
+    pub refused: usize,
+    /// The first such refusal.
+    pub refusal: Option<StoreError>,
+}
+
+/// One way through a batch.
+pub(super) struct Writer<'a> {
+    pub dialect: Dialect,
+    pub clock: &'a Clock,
+    /// Rows in a statement; `None` is one, and a refusal is counted and borne.
+    pub rows: Option<usize>,
+    pub written: Written,
+}
+
+impl Writer<'_> {
+    pub fn write(
+        mut self,
+        session: &mut dyn Session,
+        changes: &Changes,
+    ) -> Result<Written, StoreError> {
+        let (dialect, clock) = (self.dialect, self.clock);
+        let rows = self.rows.unwrap_or(1);
+        // In the order of the tables rows lie beside each other: a page is read and written once.
+        let swarms = sorted(&changes.swarms, |swarm| swarm.info_hash);
+        let peers = sorted(&changes.peers, |peer| in_order(&peer.key));
+        let gone_peers = sorted(&changes.gone_peers, in_order);
+        session.execute("BEGIN")?;
+        for swarms in changes.gone_swarms.chunks(rows) {
+            let peers = sql::delete_peers_of(dialect, swarms);
+            while session.execute(&peers)? >= DELETED_AT_ONCE {}
+            session.execute(&sql::delete_swarms(swarms))?;
+        }
+        for peers in gone_peers.chunks(rows.min(MOST_CONDITIONS)) {
+            session.execute(&sql::delete_peers(peers))?;
+        }
+        for swarms in swarms.chunks(rows) {
+            let sql = sql::upsert_swarms(dialect, swarms, clock);
+            if self.put(session, &sql)? {
+                self.written.swarms += swarms.len();
+            }
+        }
+        for peers in peers.chunks(rows) {
+            let sql = sql::upsert_peers(dialect, peers, clock);
+            if self.put(session, &sql)? {
+                self.written.peers += peers.len();
+            }
+        }
+        session.execute("COMMIT")?;
+        Ok(self.written)
+    }
+
+    fn put(&mut self, session: &mut dyn Session, sql: &str) -> Result<bool, StoreError> {
+        match session.execute(sql) {
+            Err(error) if error.trouble == Trouble::Refused && self.rows.is_none() => {
+                self.written.refused += 1;
+                self.written.refusal.get_or_insert(error);
+                Ok(false)
+            }
+            result => result.map(|_| true),
+        }
+    }
+}
+
+fn sorted<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
+    let mut rows: Vec<_> = rows.iter().collect();
+    rows.sort_unstable_by_key(|row| key(row));
+    rows
+}
+
+fn in_order(peer: &PeerKey) -> (InfoHash, IpAddr, u16) {
+    (peer.info_hash, peer.ip, peer.port)
+}
