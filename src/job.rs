@@ -1,9 +1,14 @@
 //! What the loop asks the workers to do, and what they bring back: plain data, so that neither
 //! side knows the other.
 
-use crate::bittorrent::{Counts, InfoHash};
+use crate::bittorrent::{BadTarget, Counts, InfoHash, Target, UpstreamReply, UpstreamRequest};
 use crate::record::{Changes, PeerKey, PeerRecord, SwarmRecord};
 use crate::time::Timestamp;
+use ipnet::IpNet;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 /// Work that would take the loop too long.
@@ -16,6 +21,8 @@ pub enum Job {
         /// See [`scrape_body`](crate::protocol::http::response::scrape_body).
         min_request_interval: u32,
     },
+    /// Ask another tracker.
+    Fetch(Fetch),
 }
 
 /// A finished [`Job`].
@@ -23,6 +30,15 @@ pub enum Job {
 pub enum Outcome {
     /// The body of the answer to a scrape of everything.
     FullScrape(Arc<[u8]>),
+    /// What another tracker said.
+    Fetched {
+        /// Of the job.
+        id: FetchId,
+        /// The answer; a refusal by the tracker is one.
+        result: Result<UpstreamReply, FetchError>,
+        /// How long it took the worker, in milliseconds.
+        took_ms: u64,
+    },
 }
 
 /// Work for the database. One job is out at a time.
@@ -70,3 +86,147 @@ pub enum StoreOutcome {
 /// as nobody gets the same one again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Ticket(pub u64);
+
+/// A question to another tracker, and how to put it.
+#[derive(Debug)]
+pub struct Fetch {
+    /// To know the outcome by.
+    pub id: FetchId,
+    /// Where. Over HTTP this is the whole question.
+    pub target: Target,
+    /// What; over UDP this is the question.
+    pub request: UpstreamRequest,
+    /// How long it may take in all, redirects included, in milliseconds.
+    pub timeout_ms: u64,
+    /// Passed on over HTTP; without one, or if it cannot stand in a header, BTRT says its own name.
+    pub user_agent: Option<String>,
+    /// What may be contacted.
+    pub policy: Arc<FetchPolicy>,
+}
+
+/// Which [`Fetch`] an outcome belongs to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct FetchId(pub u64);
+
+/// What fetches may contact, and how they are marked.
+#[derive(Clone, Debug)]
+pub struct FetchPolicy {
+    /// Contacted, and learned as peers, although not public.
+    pub allow_networks: Vec<IpNet>,
+    /// Ports that may be contacted.
+    pub ports: Vec<RangeInclusive<u16>>,
+    /// Where BTRT itself listens, which is never contacted. An unspecified address stands for all
+    /// of the machine's own.
+    pub own_addresses: Vec<SocketAddr>,
+    /// The operator wrote the target: its host may have any address and any port. Where a redirect
+    /// leads from there to another host, the rules hold again.
+    pub trusted: bool,
+    /// What this instance calls itself in `Via` (RFC 9110, section 7.6.3).
+    pub via: String,
+}
+
+/// Why a [`Fetch`] brought no answer. What it shows is for the log and names neither path nor
+/// query.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum FetchError {
+    /// The policy forbids to contact the target, or what it redirects to.
+    Refused(Forbidden),
+    /// The name has no address.
+    Unresolvable,
+    /// No connection, or it broke.
+    Connect(io::ErrorKind),
+    /// No TLS session, for instance because of the certificate.
+    Tls(String),
+    /// The time was over.
+    Timeout,
+    /// More than an answer may hold.
+    TooLarge,
+    /// More redirects than are followed.
+    TooManyRedirects,
+    /// A redirect without a usable `Location`.
+    BadRedirect(BadTarget),
+    /// What came is not HTTP.
+    NotHttp,
+    /// This status without an answer in the body.
+    Status(u16),
+    /// The body is not bencode, or no dictionary.
+    NotBencode,
+    /// The bencode is nested too deeply.
+    TooDeep,
+    /// The request came back to us, by way of the target.
+    Loop,
+    /// A fault of BTRT's own.
+    Internal,
+}
+
+/// Which rule of a [`FetchPolicy`] was broken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forbidden {
+    /// A port that is not allowed.
+    Port(u16),
+    /// An address that is not public.
+    Address(IpAddr),
+    /// BTRT itself.
+    Own(SocketAddr),
+}
+
+impl FetchPolicy {
+    /// Whether the operator named a network for this address.
+    pub fn allows(&self, address: IpAddr) -> bool {
+        self.allow_networks
+            .iter()
+            .any(|network| network.contains(&address))
+    }
+}
+
+impl FetchError {
+    /// A short name for counters.
+    pub fn name(&self) -> &'static str {
+        match self {
+            FetchError::Refused(_) => "refused",
+            FetchError::Unresolvable => "unresolvable",
+            FetchError::Connect(_) => "connect",
+            FetchError::Tls(_) => "tls",
+            FetchError::Timeout => "timeout",
+            FetchError::TooLarge => "too_large",
+            FetchError::TooManyRedirects | FetchError::BadRedirect(_) => "redirect",
+            FetchError::NotHttp => "not_http",
+            FetchError::Status(_) => "status",
+            FetchError::NotBencode => "not_bencode",
+            FetchError::TooDeep => "too_deep",
+            FetchError::Loop => "loop",
+            FetchError::Internal => "internal",
+        }
+    }
+}
+
+impl fmt::Display for FetchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            FetchError::Refused(rule) => write!(f, "{rule}"),
+            FetchError::Unresolvable => f.write_str("the name has no address"),
+            FetchError::Connect(kind) => write!(f, "the connection failed: {kind}"),
+            FetchError::Tls(why) => write!(f, "no TLS session: {why}"),
+            FetchError::Timeout => f.write_str("no answer in time"),
+            FetchError::TooLarge => f.write_str("the answer is too large"),
+            FetchError::TooManyRedirects => f.write_str("too many redirects"),
+            FetchError::BadRedirect(why) => write!(f, "a redirect that leads nowhere: {why}"),
+            FetchError::NotHttp => f.write_str("the answer is not HTTP"),
+            FetchError::Status(status) => write!(f, "HTTP status {status}"),
+            FetchError::NotBencode => f.write_str("the answer is not bencode"),
+            FetchError::TooDeep => f.write_str("the answer is nested too deeply"),
+            FetchError::Loop => f.write_str("the request came back to this tracker"),
+            FetchError::Internal => f.write_str("a fault in this program"),
+        }
+    }
+}
+
+impl fmt::Display for Forbidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Forbidden::Port(port) => write!(f, "port {port} may not be contacted"),
+            Forbidden::Address(ip) => write!(f, "{ip} may not be contacted: it is not public"),
+            Forbidden::Own(address) => write!(f, "{address} is this tracker itself"),
+        }
+    }
+}

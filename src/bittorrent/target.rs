@@ -114,6 +114,20 @@ impl Target {
         })
     }
 
+    /// Host and port as they stand in a URL; the port only if it is not the scheme's own.
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') {
+            format!("[{}]", self.host)
+        } else {
+            self.host.clone()
+        };
+        if self.scheme.default_port() == Some(self.port) {
+            host
+        } else {
+            format!("{host}:{}", self.port)
+        }
+    }
+
     fn parse_after_scheme(scheme: Scheme, rest: &[u8]) -> Result<Target, BadTarget> {
         let authority_end = rest.iter().position(|byte| b"/?#".contains(byte));
         let (authority, path) = rest.split_at(authority_end.unwrap_or(rest.len()));
@@ -198,22 +212,6 @@ impl fmt::Display for Target {
 impl fmt::Debug for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Target({self})")
-    }
-}
-
-impl Target {
-    /// Host and port as they stand in a URL; the port only if it is not the scheme's own.
-    pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') {
-            format!("[{}]", self.host)
-        } else {
-            self.host.clone()
-        };
-        if self.scheme.default_port() == Some(self.port) {
-            host
-        } else {
-            format!("{host}:{}", self.port)
-        }
     }
 }
 

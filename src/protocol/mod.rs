@@ -2,4 +2,7 @@
 //! go in, [`bittorrent`](crate::bittorrent) words come out, and the other way round.
 
 pub mod bencode;
+pub mod bencode_reader;
 pub mod http;
+pub mod udp;
+pub mod upstream;

@@ -177,6 +177,10 @@ impl Tracker {
                 tickets: self.census.finish(body.clone(), now),
                 body,
             },
+            Outcome::Fetched { .. } => Delivery {
+                tickets: Vec::new(),
+                body: Arc::new([]),
+            },
         }
     }
 

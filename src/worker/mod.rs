@@ -1,11 +1,18 @@
 //! The threads that do what would make the loop wait.
 
+mod upstream;
+
 use crate::bittorrent::{Counts, InfoHash};
 use crate::channel::Desk;
-use crate::job::{Job, Outcome};
+use crate::job::{FetchError, Job, Outcome};
+use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
+use log::error;
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle};
+use std::time::Instant;
+pub use upstream::Upstream;
 
 /// Starts `count` workers; they end when the loop's side of the channel is dropped.
 pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<Vec<JoinHandle<()>>> {
@@ -18,24 +25,80 @@ pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<Vec<JoinHand
 }
 
 fn work(desk: &Desk<Job, Outcome>) {
+    let mut upstream = Upstream::default();
     while let Some(job) = desk.next_job() {
-        desk.bring(carry_out(job));
+        desk.bring(carry_out(job, &mut upstream));
     }
 }
 
-fn carry_out(job: Job) -> Outcome {
+fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
     match job {
         Job::WriteFullScrape {
             files,
             min_request_interval,
-        } => write_full_scrape(files, min_request_interval),
+        } => {
+            let body = survive(|| write_full_scrape(files, min_request_interval));
+            Outcome::FullScrape(body.unwrap_or_else(no_full_scrape).into())
+        }
+        Job::Fetch(fetch) => {
+            let started = now();
+            let result = survive(|| upstream.fetch(&fetch));
+            let took = now().duration_since(started).as_millis();
+            Outcome::Fetched {
+                id: fetch.id,
+                result: result.unwrap_or(Err(FetchError::Internal)),
+                took_ms: u64::try_from(took).unwrap_or(u64::MAX),
+            }
+        }
     }
 }
 
-fn write_full_scrape(mut files: Vec<(InfoHash, Counts)>, min_request_interval: u32) -> Outcome {
+/// Does something; `None` if it panics. Bytes from outside come near this work: a fault in it must
+/// cost one job and not, one after the other, all workers. The panic itself is on standard error.
+fn survive<T>(work: impl FnOnce() -> T) -> Option<T> {
+    // What a panic may have left half done is this job's own, and dropped with it.
+    let result = catch_unwind(AssertUnwindSafe(work));
+    if result.is_err() {
+        error!(
+            "a fault in this program ended a worker's job (please report what standard error says)"
+        );
+    }
+    result.ok()
+}
+
+fn write_full_scrape(mut files: Vec<(InfoHash, Counts)>, min_request_interval: u32) -> Vec<u8> {
     files.sort_unstable_by_key(|(info_hash, _)| *info_hash);
     files.dedup_by_key(|(info_hash, _)| *info_hash);
     let mut body = Vec::new();
     scrape_body(&mut body, &files, min_request_interval);
-    Outcome::FullScrape(body.into())
+    body
+}
+
+fn no_full_scrape() -> Vec<u8> {
+    let mut body = Vec::new();
+    Writer(&mut body)
+        .dictionary()
+        .string(b"failure reason")
+        .string(b"the tracker cannot answer this at the moment")
+        .end();
+    body
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "deadlines of blocking calls need the real clock"
+)]
+fn now() -> Instant {
+    Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_costs_one_job() {
+        assert_eq!(survive(|| -> u8 { panic!("a fault") }), None);
+        assert_eq!(survive(|| 1), Some(1));
+    }
 }

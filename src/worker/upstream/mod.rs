@@ -1,0 +1,46 @@
+//! Asks other trackers: external ones in a client's name, and neighbors.
+//!
+//! Everything here comes from outside: clients name the tracker, trackers name where to go on, and
+//! name servers say at which address. So each address is checked against the policy after it is
+//! known, and that very address is connected to; whatever happens, the fetch ends in time.
+
+mod deadline;
+mod http;
+mod resolve;
+mod udp;
+
+use crate::bittorrent::{Scheme, Target, UpstreamReply};
+use crate::job::{Fetch, FetchError, FetchPolicy, Forbidden};
+use deadline::Deadline;
+use resolve::Resolver;
+
+/// One worker's means to ask other trackers.
+#[derive(Debug, Default)]
+pub struct Upstream {
+    resolver: Resolver,
+}
+
+impl Upstream {
+    /// Asks, and waits for the answer until the fetch's time is over.
+    pub fn fetch(&mut self, fetch: &Fetch) -> Result<UpstreamReply, FetchError> {
+        let deadline = Deadline::after(fetch.timeout_ms);
+        match fetch.target.scheme {
+            Scheme::Http | Scheme::Https => http::fetch(fetch, &mut self.resolver, deadline),
+            Scheme::Udp => udp::fetch(fetch, &mut self.resolver, deadline),
+        }
+    }
+}
+
+/// Whether the operator vouches for this target: it is the one of the fetch, or another one on the
+/// same host.
+fn is_trusted(fetch: &Fetch, target: &Target) -> bool {
+    fetch.policy.trusted && target.host == fetch.target.host
+}
+
+fn check_port(policy: &FetchPolicy, port: u16) -> Result<(), FetchError> {
+    if policy.ports.iter().any(|range| range.contains(&port)) {
+        Ok(())
+    } else {
+        Err(FetchError::Refused(Forbidden::Port(port)))
+    }
+}
