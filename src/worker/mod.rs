@@ -2,16 +2,16 @@
 
 mod upstream;
 
-use crate::bittorrent::{Counts, InfoHash};
+use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
 use crate::job::{FetchError, Job, Outcome};
 use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
-use log::error;
+use log::{debug, error};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::{Builder, JoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 pub use upstream::Upstream;
 
 /// Starts `count` workers; they end when the loop's side of the channel is dropped.
@@ -43,13 +43,28 @@ fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
         Job::Fetch(fetch) => {
             let started = now();
             let result = survive(|| upstream.fetch(&fetch));
-            let took = now().duration_since(started).as_millis();
+            let result = result.unwrap_or(Err(FetchError::Internal));
+            let took = now().duration_since(started);
+            log_fetch(&fetch.target, &result, took);
             Outcome::Fetched {
                 id: fetch.id,
-                result: result.unwrap_or(Err(FetchError::Internal)),
-                took_ms: u64::try_from(took).unwrap_or(u64::MAX),
+                result,
+                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             }
         }
+    }
+}
+
+fn log_fetch(target: &Target, result: &Result<UpstreamReply, FetchError>, took: Duration) {
+    let took = took.as_millis();
+    match result {
+        // The reason may well be that a passkey is wrong, and name it.
+        Ok(reply) if reply.failure.is_some() => debug!("{target} refused after {took} ms"),
+        Ok(reply) => {
+            let peers = reply.peers.len();
+            debug!("{target} answered with {peers} peers after {took} ms");
+        }
+        Err(error) => debug!("{target} failed after {took} ms: {error}"),
     }
 }
 

@@ -43,7 +43,7 @@ impl Opentracker {
                 started.elapsed() < Duration::from_secs(10),
                 "opentracker does not listen"
             );
-            std::thread::yield_now();
+            std::thread::park_timeout(Duration::from_millis(5));
         }
         Opentracker {
             child,
