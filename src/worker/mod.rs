@@ -74,9 +74,7 @@ fn survive<T>(work: impl FnOnce() -> T) -> Option<T> {
     // What a panic may have left half done is this job's own, and dropped with it.
     let result = catch_unwind(AssertUnwindSafe(work));
     if result.is_err() {
-        error!(
-            "a fault in this program ended a worker's job (please report what standard error says)"
-        );
+        error!("a fault in this program ended a worker's job; standard error says more");
     }
     result.ok()
 }
