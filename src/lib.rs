@@ -3,8 +3,8 @@
 //!
 //! One thread, the [`reactor`], owns all sockets and the [`tracker`] with all its peers, so that
 //! nothing needs a lock, and it never waits for anything but readiness. What blocks (the database,
-//! a scrape of everything, reading the configuration again) is done by other threads, which hand
-//! the loop plain data through bounded queues and wake it.
+//! asking other trackers, a scrape of everything, reading the configuration again) is done by other
+//! threads, which hand the loop plain data through bounded queues and wake it.
 //!
 //! # The way of a request
 //!
@@ -18,6 +18,7 @@
 //!
 //! ```text
 //! tracker → job, record → channel → worker (database) → channel → tracker → swarm
+//! tracker → job → channel → worker/upstream → protocol/{upstream, udp} → channel → tracker → swarm
 //! ```
 //!
 //! # Who knows whom

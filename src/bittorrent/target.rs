@@ -218,7 +218,7 @@ impl fmt::Debug for Target {
 impl fmt::Display for BadTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            BadTarget::Scheme => "the URL is not http, https or udp",
+            BadTarget::Scheme => "the URL has a scheme that cannot be used here",
             BadTarget::Host => "the URL has no valid host",
             BadTarget::Port => "the URL has no valid port",
             BadTarget::UserInfo => "the URL has a user name in it",

@@ -4,5 +4,6 @@
 pub mod bencode;
 pub mod bencode_reader;
 pub mod http;
+mod peers;
 pub mod udp;
 pub mod upstream;

@@ -1,6 +1,7 @@
 //! The datagrams of BEP 15, as BTRT sends them to other trackers and reads their answers.
 
-use super::upstream::{Peers, text};
+use super::peers::Peers;
+use super::upstream::text;
 use crate::bittorrent::{Counts, Event, Refusal, UpstreamReply, UpstreamRequest};
 use std::net::IpAddr;
 

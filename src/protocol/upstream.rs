@@ -4,12 +4,9 @@
 //! a bad peer does not cost the good ones.
 
 use super::bencode_reader::{Fault, Reader, Token};
-use crate::bittorrent::{Counts, InfoHash, Reach, Refusal, UpstreamReply};
-use std::collections::HashSet;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
-/// Peers that are kept of one answer: twice what a neighbor may ask for.
-const MAX_PEERS: usize = 2000;
+use super::peers::Peers;
+use crate::bittorrent::{Counts, InfoHash, Refusal, UpstreamReply};
+use std::net::{IpAddr, SocketAddr};
 
 /// Bytes that are kept of a text.
 const MAX_TEXT: usize = 512;
@@ -114,55 +111,6 @@ fn read_files(reader: &mut Reader<'_>) -> Result<Vec<(InfoHash, Counts)>, Fault>
     Ok(files)
 }
 
-/// The peers of one answer that make sense, none of them twice.
-pub(super) struct Peers<F> {
-    pub(super) found: Vec<SocketAddr>,
-    known: HashSet<SocketAddr>,
-    is_allowed: F,
-}
-
-impl<F: Fn(IpAddr) -> bool> Peers<F> {
-    pub(super) fn new(is_allowed: F) -> Self {
-        Peers {
-            found: Vec::new(),
-            known: HashSet::new(),
-            is_allowed,
-        }
-    }
-
-    /// 6 bytes each (BEP 23); what is too short at the end is left out.
-    pub(super) fn add_compact_v4(&mut self, bytes: &[u8]) {
-        for &[a, b, c, d, high, low] in bytes.as_chunks().0 {
-            let ip = Ipv4Addr::new(a, b, c, d);
-            self.add(SocketAddr::new(ip.into(), u16::from_be_bytes([high, low])));
-        }
-    }
-
-    /// 18 bytes each (BEP 7); what is too short at the end is left out.
-    pub(super) fn add_compact_v6(&mut self, bytes: &[u8]) {
-        for peer in bytes.as_chunks::<18>().0 {
-            if let (Some(ip), Some(port)) = (peer.first_chunk::<16>(), peer.last_chunk()) {
-                let ip = Ipv6Addr::from(*ip);
-                self.add(SocketAddr::new(ip.into(), u16::from_be_bytes(*port)));
-            }
-        }
-    }
-
-    fn add(&mut self, peer: SocketAddr) {
-        let ip = peer.ip().to_canonical();
-        let makes_sense = peer.port() != 0
-            && match Reach::of(ip) {
-                Reach::Public => true,
-                Reach::Confined => (self.is_allowed)(ip),
-                Reach::Nowhere => false,
-            };
-        let peer = SocketAddr::new(ip, peer.port());
-        if makes_sense && self.found.len() < MAX_PEERS && self.known.insert(peer) {
-            self.found.push(peer);
-        }
-    }
-}
-
 /// A number that cannot be negative.
 fn number(value: i64) -> Option<u32> {
     let value = u64::try_from(value).ok()?;
@@ -181,6 +129,7 @@ pub(super) fn text(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bittorrent::Reach;
     use proptest::prelude::*;
     use std::path::Path;
 
@@ -250,59 +199,24 @@ mod tests {
     }
 
     #[test]
-    fn peers_that_make_no_sense_are_left_out_one_by_one() {
-        let v4 = b"\x08\x08\x08\x08\x1a\xe1\x00\x00\x00\x00\x1a\xe1\x08\x08\x04\x04\x00\x00\
-                   \xe0\x00\x00\x01\x1a\xe1\xff\xff\xff\xff\x1a\xe1\x7f\x00\x00\x01\x1a\xe1\
-                   \xa9\xfe\x01\x01\x1a\xe1\x0a\x00\x00\x01\x1a\xe1\x64\x40\x00\x01\x1a\xe1\
-                   \x08\x08\x08\x08\x1a\xe1\xc0\x00\x02\x01\x00\x01\x08\x08";
-        let v6 = b"\x20\x01\x0d\xb8\0\0\0\0\0\0\0\0\0\0\0\x01\x1a\xe1\
-                   \xfd\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01\x1a\xe1\
-                   \0\0\0\0\0\0\0\0\0\0\xff\xff\x08\x08\x08\x09\x1a\xe1\
-                   \0\0\0\0\0\0\0\0\0\0\xff\xff\x0a\x00\x00\x01\x1a\xe1\xff";
-        let mut body = format!("d5:peers{}:", v4.len()).into_bytes();
-        body.extend_from_slice(v4);
-        body.extend_from_slice(format!("6:peers6{}:", v6.len()).as_bytes());
-        body.extend_from_slice(v6);
-        body.push(b'e');
-        let good = [
-            "8.8.8.8:6881",
-            "192.0.2.1:1",
-            "[2001:db8::1]:6881",
-            "8.8.8.9:6881",
-        ];
-        assert_eq!(read(&body).peers, peers(&good));
-        let reply = read_reply(&body, |ip| ip == IpAddr::from([10, 0, 0, 1])).unwrap();
-        assert!(reply.peers.contains(&"10.0.0.1:6881".parse().unwrap()));
-        assert_eq!(reply.peers.len(), good.len() + 1);
-        // Nobody can allow what no peer has.
-        let all = read_reply(&body, |_| true).unwrap().peers;
-        assert!(
-            all.iter()
-                .all(|peer| peer.port() != 0 && Reach::of(peer.ip()) != Reach::Nowhere)
-        );
-
-        let list = "d5:peersld2:ip7:8.8.8.84:porti1eed2:ip11:2001:db8::14:porti2eei7eld1:axee\
+    fn peers_may_be_dictionaries() {
+        let list = "d5:peersld2:ip7:8.8.8.84:porti1eed2:ip11:2001:db8::14:porti2eei7eld1:a1:xee\
                     d2:ip4:host4:porti3eed2:ip7:8.8.8.84:porti65537eed2:ip7:8.8.8.84:porti-1ee\
                     d4:porti4eed2:ip14:::ffff:8.8.8.94:porti5eeee";
-        let list = list.replace("ld1:axee", "ld1:a1:xee");
-        assert_eq!(
-            read(list).peers,
-            peers(&["8.8.8.8:1", "[2001:db8::1]:2", "8.8.8.9:5"])
-        );
+        let expected = peers(&["8.8.8.8:1", "[2001:db8::1]:2", "8.8.8.9:5"]);
+        assert_eq!(read(list).peers, expected);
+        assert_eq!(read(list.replace("5:peers", "6:peers6")).peers, expected);
     }
 
     #[test]
-    fn a_list_of_peers_is_cut() {
-        let compact: Vec<u8> = (0..3000_u32)
-            .flat_map(|n| [8, 8, (n >> 8) as u8, n as u8, 1, 1])
-            .collect();
-        let body = [
-            format!("d5:peers{}:", compact.len()).as_bytes(),
-            &compact,
-            b"e",
-        ]
-        .concat();
-        assert_eq!(read(body).peers.len(), MAX_PEERS);
+    fn both_lists_are_read() {
+        let body = b"d5:peers6:\x08\x08\x08\x08\x1a\xe16:peers618:\x20\x01\x0d\xb8\0\0\0\0\
+                     \0\0\0\0\0\0\0\x01\x1a\xe1e";
+        assert_eq!(
+            read(body).peers,
+            peers(&["8.8.8.8:6881", "[2001:db8::1]:6881"])
+        );
+        assert_eq!(read("d5:peersi0e6:peers6dee").peers, []);
     }
 
     #[test]

@@ -4,16 +4,16 @@ pub mod database;
 pub mod store;
 mod upstream;
 
-use crate::bittorrent::{Counts, InfoHash};
+use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
 use crate::job::{FetchError, Job, Outcome};
 use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
-use log::error;
+use log::{debug, error};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::Builder;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 pub use upstream::Upstream;
 
 /// Starts `count` workers; they end when the loop's side of the channel is dropped.
@@ -45,13 +45,28 @@ fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
         Job::Fetch(fetch) => {
             let started = now();
             let result = survive(|| upstream.fetch(&fetch));
-            let took = now().duration_since(started).as_millis();
+            let result = result.unwrap_or(Err(FetchError::Internal));
+            let took = now().duration_since(started);
+            log_fetch(&fetch.target, &result, took);
             Outcome::Fetched {
                 id: fetch.id,
-                result: result.unwrap_or(Err(FetchError::Internal)),
-                took_ms: u64::try_from(took).unwrap_or(u64::MAX),
+                result,
+                took_ms: u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
             }
         }
+    }
+}
+
+fn log_fetch(target: &Target, result: &Result<UpstreamReply, FetchError>, took: Duration) {
+    let took = took.as_millis();
+    match result {
+        // The reason may well be that a passkey is wrong, and name it.
+        Ok(reply) if reply.failure.is_some() => debug!("{target} refused after {took} ms"),
+        Ok(reply) => {
+            let peers = reply.peers.len();
+            debug!("{target} answered with {peers} peers after {took} ms");
+        }
+        Err(error) => debug!("{target} failed after {took} ms: {error}"),
     }
 }
 
@@ -61,9 +76,7 @@ fn survive<T>(work: impl FnOnce() -> T) -> Option<T> {
     // What a panic may have left half done is this job's own, and dropped with it.
     let result = catch_unwind(AssertUnwindSafe(work));
     if result.is_err() {
-        error!(
-            "a fault in this program ended a worker's job (please report what standard error says)"
-        );
+        error!("a fault in this program ended a worker's job; standard error says more");
     }
     result.ok()
 }

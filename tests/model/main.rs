@@ -116,7 +116,7 @@ impl World {
             .ids
             .iter()
             .chain(&reply.peers6.ids)
-            .copied()
+            .map(|id| id.expect("everybody here has announced"))
             .collect();
         assert_eq!(given, if with_ids { ids } else { Vec::new() });
     }

@@ -9,7 +9,7 @@ use crate::steps::{self, Step};
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
 use btrt::swarm::{
     Arrival, Asker, Family, GroupDefinition, HashKeys, Liveness, PeerGroups, Rules, Selection,
-    Swarms, Wanted,
+    Swarms, Table, Wanted,
 };
 use btrt::time::{START, Timestamp};
 use btrt::tracker::Settings;
@@ -78,6 +78,7 @@ impl World {
                 id: announce.peer_id,
                 seeder: announce.seeder,
                 completed: announce.event == Event::Completed,
+                forwarded: false,
             };
             self.swarms
                 .announce(&announce.info_hash, &arrival, &self.groups, liveness);
@@ -108,10 +109,12 @@ impl World {
             outside: self.settings.outside_peers as usize,
         };
         let (groups, random) = (&self.groups, &mut self.random);
+        let keys = self.swarms.keys();
+        let tables = [Table { peers, liveness }];
         let chosen = self
             .selection
-            .choose(peers, &asker, groups, &wanted, liveness, random);
-        let chosen = chosen.iter().map(|&position| peers.get(position as usize));
+            .choose(&tables, keys, &asker, groups, &wanted, random);
+        let chosen = chosen.iter().map(|pick| peers.get(pick.position as usize));
         let given: Vec<Endpoint> = chosen.map(|peer| (peer.ip.into(), peer.port)).collect();
         let question = Question {
             info_hash: announce.info_hash,

@@ -14,7 +14,7 @@ use std::io;
 use std::net::SocketAddr;
 use ureq::config::Config;
 use ureq::http::header::{CONNECTION, LOCATION, USER_AGENT, VIA};
-use ureq::http::{self, HeaderMap, HeaderValue, StatusCode, Uri};
+use ureq::http::{self, HeaderValue, StatusCode, Uri};
 use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver as UreqResolver};
 use ureq::unversioned::transport::{DefaultConnector, NextTimeout};
 use ureq::{Agent, Body};
@@ -48,10 +48,10 @@ pub fn fetch(
         if is_loop(&response, fetch) {
             return Err(FetchError::Loop);
         }
-        if !is_redirect(response.status()) {
+        let Some(location) = location(&response) else {
             return read(response, fetch);
-        }
-        target = redirected(&target, response.headers())?;
+        };
+        target = redirected(&target, location)?;
     }
     Err(FetchError::TooManyRedirects)
 }
@@ -135,14 +135,15 @@ fn is_loop(response: &http::Response<Body>, fetch: &Fetch) -> bool {
     response.status() == StatusCode::LOOP_DETECTED || names.any(is_own)
 }
 
-fn is_redirect(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 301 | 302 | 303 | 307 | 308)
+/// Where the answer redirects to, if it does.
+fn location(response: &http::Response<Body>) -> Option<&[u8]> {
+    let redirects = matches!(response.status().as_u16(), 301 | 302 | 303 | 307 | 308);
+    let location = response.headers().get(LOCATION).filter(|_| redirects);
+    location.map(HeaderValue::as_bytes)
 }
 
-fn redirected(from: &Target, headers: &HeaderMap) -> Result<Target, FetchError> {
-    let location = headers.get(LOCATION).map(HeaderValue::as_bytes);
-    let target = from.join(location.unwrap_or_default());
-    let target = target.map_err(FetchError::BadRedirect)?;
+fn redirected(from: &Target, location: &[u8]) -> Result<Target, FetchError> {
+    let target = from.join(location).map_err(FetchError::BadRedirect)?;
     if target.scheme == Scheme::Udp {
         return Err(FetchError::BadRedirect(BadTarget::Scheme));
     }

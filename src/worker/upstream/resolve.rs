@@ -15,9 +15,6 @@ const MAX_ADDRESSES: usize = 4;
 /// resolver cannot be stopped, and may take half a minute for a name whose server is silent.
 const MAX_LOOKUPS: usize = 8;
 
-/// Stack of a lookup's thread: the system's resolver is frugal, and there may be many.
-const LOOKUP_STACK: usize = 256 * 1024;
-
 /// Looks names up with a deadline.
 #[derive(Debug, Default)]
 pub struct Resolver {
@@ -71,8 +68,7 @@ impl Resolver {
             // It fails if nobody waits any more.
             let _ = sender.send(found);
         };
-        let thread = thread::Builder::new().stack_size(LOOKUP_STACK);
-        let thread = thread.name("lookup".into()).spawn(lookup);
+        let thread = thread::Builder::new().name("lookup".into()).spawn(lookup);
         thread.map_err(|_| FetchError::Unresolvable)?;
         match receiver.recv_timeout(deadline.left()?) {
             Ok(found) => found.map_err(|_| FetchError::Unresolvable),

@@ -3,7 +3,7 @@
 use super::deadline::Deadline;
 use super::resolve::Resolver;
 use super::{check_port, is_trusted};
-use crate::bittorrent::UpstreamReply;
+use crate::bittorrent::{UpstreamReply, UpstreamRequest};
 use crate::job::{Fetch, FetchError};
 use crate::protocol::udp;
 use std::hash::BuildHasher;
@@ -18,7 +18,7 @@ const FIRST_PATIENCE: Duration = Duration::from_secs(15);
 /// No datagram is larger.
 const MAX_DATAGRAM: usize = 65536;
 
-/// Asks the tracker at its first address that has not refused yet.
+/// Asks the tracker at one of its addresses after the other until there is an answer.
 pub fn fetch(
     fetch: &Fetch,
     resolver: &mut Resolver,
@@ -28,11 +28,28 @@ pub fn fetch(
     if !is_trusted {
         check_port(&fetch.policy, fetch.target.port)?;
     }
-    let addresses = resolver.resolve(&fetch.target, &fetch.policy, is_trusted, deadline)?;
+    let mut addresses = resolver.resolve(&fetch.target, &fetch.policy, is_trusted, deadline)?;
+    // The answer lists peers of the address family of the question.
+    if let UpstreamRequest::Announce { ip: Some(_), .. } = fetch.request {
+        addresses.sort_by_key(SocketAddr::is_ipv6);
+    }
+    ask_in_turn(&addresses, fetch, deadline)
+}
+
+fn ask_in_turn(
+    addresses: &[SocketAddr],
+    fetch: &Fetch,
+    deadline: Deadline,
+) -> Result<UpstreamReply, FetchError> {
     let mut result = Err(FetchError::Unresolvable);
-    for address in addresses {
-        result = ask(address, fetch, deadline);
-        if !matches!(result, Err(FetchError::Connect(_))) {
+    let mut rest = addresses;
+    while let Some((&address, others)) = rest.split_first() {
+        rest = others;
+        // One address of several may be dead, and must leave time for the next.
+        let share = if others.is_empty() { 1 } else { 2 };
+        let end = deadline.or_after(deadline.left()? / share);
+        result = ask(address, fetch, end);
+        if !matches!(result, Err(FetchError::Connect(_) | FetchError::Timeout)) {
             break;
         }
     }
@@ -119,4 +136,51 @@ fn connect_error(error: io::Error) -> FetchError {
 /// A number that nobody can guess from earlier ones: the keys of this hash come from the kernel.
 fn transaction() -> u32 {
     RandomState::new().hash_one(()) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bittorrent::Target;
+    use crate::job::{FetchId, FetchPolicy};
+    use std::sync::Arc;
+
+    #[test]
+    fn a_dead_address_leaves_time_for_the_next() {
+        let silent = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let refusing = UdpSocket::bind("127.0.0.1:0").unwrap();
+        let closed = UdpSocket::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
+        let addresses = [
+            closed,
+            silent.local_addr().unwrap(),
+            refusing.local_addr().unwrap(),
+        ];
+        let tracker = std::thread::spawn(move || {
+            let mut packet = [0; 16];
+            let (_, from) = refusing.recv_from(&mut packet).unwrap();
+            let answer = [b"\0\0\0\x03", &packet[12..], b"no"].concat();
+            refusing.send_to(&answer, from).unwrap();
+        });
+        let fetch = Fetch {
+            id: FetchId(1),
+            target: Target::parse(b"udp://tracker.example:6969").unwrap(),
+            request: UpstreamRequest::Scrape { hashes: Vec::new() },
+            timeout_ms: 1000,
+            user_agent: None,
+            policy: Arc::new(FetchPolicy {
+                allow_networks: Vec::new(),
+                ports: Vec::new(),
+                own_addresses: Vec::new(),
+                trusted: true,
+                via: String::new(),
+            }),
+        };
+        let deadline = Deadline::after(fetch.timeout_ms);
+        let reply = ask_in_turn(&addresses, &fetch, deadline).unwrap();
+        assert_eq!(reply.failure.unwrap().reason, "no");
+        tracker.join().unwrap();
+    }
 }
