@@ -5,7 +5,7 @@
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
 use btrt::protocol::http::head::{self, MAX_FIELDS};
 use btrt::protocol::http::response::{self, PeerForm, Persistence, Status};
-use btrt::protocol::http::{Head, Request, Service, Session, Verdict};
+use btrt::protocol::http::{Head, Reading, Request, Service, Session, Verdict};
 use btrt::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
 use btrt::time::Now;
 use btrt::tracker::{Settings, Tracker};
@@ -22,6 +22,11 @@ const REQUEST: &[u8] = b"GET /announce?info_hash=%fcx%ee~*Lpf%17HDt%d8%98%03%82%
     Accept-Encoding: gzip\r\nConnection: keep-alive\r\n\r\n";
 const SWARMS: [u32; 4] = [10, 100, 1_000, 100_000];
 const ASKER: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 1, 255, 1));
+
+const READING: Reading<'static> = Reading {
+    max_scrape: 100,
+    local_names: None,
+};
 
 fn settings() -> Settings {
     Settings {
@@ -60,7 +65,7 @@ fn tracker(peers: u32) -> (Tracker, Announce) {
     ];
     let groups = PeerGroups::new(definitions, &GroupNames::new());
     let mut tracker = Tracker::new(settings(), groups, 1, Now::after_start(0));
-    let mut announce = with_head(|head| match Request::read(&head, 100) {
+    let mut announce = with_head(|head| match Request::read(&head, READING) {
         Request::Announce(announce) => announce,
         other => unreachable!("{other:?} is no announce"),
     });
@@ -93,7 +98,7 @@ fn reading(criterion: &mut Criterion) {
         bencher.iter(|| with_head(|head| black_box(head).query.len()));
     });
     criterion.bench_function("head and request", |bencher| {
-        bencher.iter(|| with_head(|head| Request::read(&head, 100)));
+        bencher.iter(|| with_head(|head| Request::read(&head, READING)));
     });
 }
 
@@ -140,7 +145,7 @@ struct Counter {
 
 impl Service for Counter {
     fn serve(&mut self, head: &Head<'_>, last: Persistence, answers: &mut Vec<u8>) -> Verdict {
-        if let Request::Announce(announce) = Request::read(head, 100) {
+        if let Request::Announce(announce) = Request::read(head, READING) {
             let now = Now::after_start(1000);
             let reply = self.tracker.handle_announce(&announce, ASKER, now);
             self.body.clear();

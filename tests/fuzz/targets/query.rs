@@ -3,7 +3,7 @@
 #![no_main]
 
 use btrt::protocol::http::head::{MAX_FIELDS, parse};
-use btrt::protocol::http::{Request, ScrapeOf, query};
+use btrt::protocol::http::{Reading, Request, ScrapeOf, query};
 use libfuzzer_sys::fuzz_target;
 use std::mem::MaybeUninit;
 
@@ -18,7 +18,11 @@ fuzz_target!(|target: &[u8]| {
     assert!(length <= received.len());
     let values = query::parameters(head.query).map(|(name, value)| name.len() + value.len());
     assert!(values.sum::<usize>() <= head.query.len());
-    match Request::read(&head, MAX_SCRAPE) {
+    let reading = Reading {
+        max_scrape: MAX_SCRAPE,
+        local_names: Some(&[]),
+    };
+    match Request::read(&head, reading) {
         Request::Announce(announce) => assert_ne!(announce.port, Some(0)),
         Request::Scrape(ScrapeOf::Hashes(hashes)) => assert!(hashes.len() <= MAX_SCRAPE),
         Request::Refused(failure) => assert!(!failure.to_string().is_empty()),
