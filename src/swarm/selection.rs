@@ -241,8 +241,8 @@ impl Selection {
         may_be_given: &impl Fn(Pick) -> bool,
         random: &mut fastrand::Rng,
     ) {
-        self.drawn.clear();
         let places = limit.saturating_sub(self.chosen.len());
+        self.drawn.clear(places);
         for _ in 0..places * DRAWS_PER_PLACE + SPARE_DRAWS {
             if self.chosen.len() >= limit {
                 return;
@@ -272,35 +272,29 @@ fn nth(candidates: &[Candidates], mut n: usize) -> Pick {
 
 /// What has been drawn so far: a list of numbers, and a bit for each hash of a number that says at
 /// once that nearly every new one is new.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Drawn {
     numbers: Vec<u32>,
-    bits: [u64; 64],
-}
-
-impl Default for Drawn {
-    fn default() -> Self {
-        Drawn {
-            numbers: Vec::new(),
-            bits: [0; 64],
-        }
-    }
+    /// A power of two of them.
+    bits: Vec<u64>,
 }
 
 impl Drawn {
-    fn clear(&mut self) {
+    /// Forgets all, and makes room for about so many: 64 bits for each leave few collisions.
+    fn clear(&mut self, expected: usize) {
         self.numbers.clear();
-        self.bits.fill(0);
+        self.bits.clear();
+        self.bits.resize(expected.next_power_of_two(), 0);
     }
 
     /// Whether the number was not in the set before.
     fn insert(&mut self, number: u32) -> bool {
-        let word = &mut self.bits[(number >> 6) as usize % 64];
+        let place = (number >> 6) as usize & (self.bits.len() - 1);
         let bit = 1 << (number % 64);
-        if *word & bit != 0 && self.numbers.contains(&number) {
+        if self.bits[place] & bit != 0 && self.numbers.contains(&number) {
             return false;
         }
-        *word |= bit;
+        self.bits[place] |= bit;
         self.numbers.push(number);
         true
     }
