@@ -42,7 +42,7 @@ pub struct PeerGroups {
 #[derive(Debug)]
 struct Group {
     name: Arc<str>,
-    priority: u32,
+    priority: Priority,
     visible_to: Option<BTreeSet<GroupId>>,
 }
 
@@ -51,11 +51,11 @@ pub type GroupNames = BTreeMap<String, GroupId>;
 
 /// A place in the order of handing out: smaller is earlier. [`OTHER`] has the last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Priority(pub u32);
+pub struct Priority(pub u64);
 
 impl Priority {
     /// Of the group `other`; no other group has it, as it is beyond what can be configured.
-    pub const LAST: Priority = Priority(u32::MAX);
+    pub const LAST: Priority = Priority(u64::MAX);
 }
 
 impl PeerGroups {
@@ -75,7 +75,7 @@ impl PeerGroups {
             OTHER,
             Group {
                 name: OTHER_NAME.into(),
-                priority: Priority::LAST.0,
+                priority: Priority::LAST,
                 visible_to: None,
             },
         );
@@ -99,7 +99,7 @@ impl PeerGroups {
                 id,
                 Group {
                     name: definition.name.into(),
-                    priority: definition.priority,
+                    priority: Priority(definition.priority.into()),
                     visible_to,
                 },
             );
@@ -125,7 +125,7 @@ impl PeerGroups {
     /// peers have been put into their new groups.
     pub fn priority(&self, id: GroupId) -> Priority {
         self.group(id)
-            .map_or(Priority::LAST, |group| Priority(group.priority))
+            .map_or(Priority::LAST, |group| group.priority)
     }
 
     /// Whether members of `asker` may be given peers of `id`, as far as the operator says.

@@ -239,7 +239,7 @@ impl Tracker {
         reply.interval = if soon {
             self.random.u32(earliest..=interval)
         } else {
-            self.random.u32(earliest..=interval + spread)
+            self.random.u32(earliest..=interval.saturating_add(spread))
         };
         reply.min_interval = self.settings.min_interval.min(reply.interval);
         reply.external_ip = ip;
