@@ -6,7 +6,7 @@ use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
 use btrt::protocol::http::head::{self, MAX_FIELDS};
 use btrt::protocol::http::response::{self, PeerForm, Persistence, Status};
 use btrt::protocol::http::{Head, Reading, Request, Service, Session, Verdict};
-use btrt::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
+use btrt::swarm::{GroupDefinition, GroupNames, PeerGroups};
 use btrt::time::Now;
 use btrt::tracker::{Settings, Tracker};
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
@@ -28,25 +28,6 @@ const READING: Reading<'static> = Reading {
     local_names: None,
 };
 
-fn settings() -> Settings {
-    Settings {
-        interval: 1800,
-        min_interval: 300,
-        numwant: 50,
-        max_numwant: 200,
-        enough_peers: 30,
-        outside_peers: 4,
-        max_scrape: 100,
-        rules: Rules {
-            max_peers: 20_000_000,
-            max_peers_per_address: 64,
-            peer_expiry_interval: 4500,
-            refused_ports: vec![22, 23, 25, 53, 110, 135, 139, 143, 445, 3306, 3389],
-        },
-        ..Settings::default()
-    }
-}
-
 fn group(name: &str, priority: u32, networks: &[&str]) -> GroupDefinition {
     let networks = networks.iter().map(|text| text.parse().expect("a network"));
     GroupDefinition {
@@ -64,7 +45,7 @@ fn tracker(peers: u32) -> (Tracker, Announce) {
         group("partner", 1, &["127.2.0.0/16"]),
     ];
     let groups = PeerGroups::new(definitions, &GroupNames::new());
-    let mut tracker = Tracker::new(settings(), groups, 1, Now::after_start(0));
+    let mut tracker = Tracker::new(Settings::default(), groups, 1, Now::after_start(0));
     let mut announce = with_head(|head| match Request::read(&head, READING) {
         Request::Announce(announce) => announce,
         other => unreachable!("{other:?} is no announce"),

@@ -5,7 +5,7 @@
 //! lives on memory that another has given back.
 
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId};
-use btrt::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
+use btrt::swarm::{GroupDefinition, GroupNames, PeerGroups};
 use btrt::time::Now;
 use btrt::tracker::{Settings, Tracker};
 use std::env;
@@ -55,22 +55,7 @@ fn measure(ipv6: bool, swarm: u32) -> io::Result<f64> {
 }
 
 fn tracker() -> Tracker {
-    let settings = Settings {
-        interval: 1800,
-        min_interval: 300,
-        numwant: 50,
-        max_numwant: 200,
-        enough_peers: 30,
-        outside_peers: 4,
-        max_scrape: 100,
-        rules: Rules {
-            max_peers: 20_000_000,
-            max_peers_per_address: 64,
-            peer_expiry_interval: 4500,
-            refused_ports: vec![22],
-        },
-        ..Settings::default()
-    };
+    let settings = Settings::default();
     let group = |name: &str, priority, network: &str| GroupDefinition {
         name: name.to_owned(),
         priority,
