@@ -5,12 +5,12 @@ use super::answer::Client;
 use super::external::{ListKey, Mode, Ready, WaitId, Waiting, Waits};
 use super::learned::Places;
 use super::neighbors;
-use super::upstreams::Question;
+use super::upstreams::{Declined, Question};
 use super::{Answer, Purpose, Tracker, answer};
 use crate::bittorrent::{
     Announce, Counts, Event, Failure, Forwarded, InfoHash, UpstreamReply, UpstreamRequest, Wants,
 };
-use crate::job::{FetchError, Ticket};
+use crate::job::{FetchError, FetchPolicy, Ticket};
 use crate::swarm::{Address, GroupId, OTHER};
 use crate::time::Now;
 use std::net::{IpAddr, SocketAddr};
@@ -29,6 +29,7 @@ impl Tracker {
         ticket: Ticket,
         now: Now,
     ) -> Option<Answer<'_>> {
+        self.figures.forwarded += 1;
         answer::clear(&mut self.reply);
         let (mode, share) = self.settings.forward.rule(&forwarded.target.host);
         let question = |request| Question {
@@ -50,6 +51,7 @@ impl Tracker {
             Wants::Announce {
                 announce, request, ..
             } if !share => {
+                self.figures.announces += 1;
                 let waits = Waits::Tracker(announce);
                 self.wait_alone(question(request), waits, ip, ticket, now)
             }
@@ -77,6 +79,7 @@ impl Tracker {
         ticket: Ticket,
         now: Now,
     ) -> Option<Answer<'_>> {
+        self.figures.announces += 1;
         let group = self.register(&announce, ip, true, now);
         let refresh_interval = self.settings.forward.refresh_interval;
         let enough = self.has_enough(&announce.info_hash, group);
@@ -130,6 +133,7 @@ impl Tracker {
         let list = self.external.list(key, now.timestamp());
         if mode == Mode::IfNeeded && list.fetching {
             list.waiting.push(id);
+            self.figures.upstream.shared += 1;
             return Some(id);
         }
         let purpose = match mode {
@@ -137,10 +141,8 @@ impl Tracker {
             _ => Purpose::List(key.clone()),
         };
         let deadline = self.deadline(now);
-        let policy = &self.settings.forward.policy;
-        let asked = self
-            .upstreams
-            .ask(question, policy, purpose, (now, deadline));
+        let policy = self.settings.forward.policy.clone();
+        let asked = self.ask(question, &policy, purpose, (now, deadline));
         let list = self.external.list(key, now.timestamp());
         if asked.is_ok() {
             list.pass_on(announce.peer_id);
@@ -190,12 +192,25 @@ impl Tracker {
     }
 
     fn pass_on(&mut self, question: Question, now: Now) {
-        let policy = &self.settings.forward.policy;
+        let policy = self.settings.forward.policy.clone();
         let times = (now, now.plus(UNHURRIED));
-        // Whoever declines has been counted; nobody waits.
-        let _ = self
-            .upstreams
-            .ask(question, policy, Purpose::PassedOn, times);
+        // Nobody waits for it: if it is declined, that is counted, and all there is to do.
+        let _ = self.ask(question, &policy, Purpose::PassedOn, times);
+    }
+
+    fn ask(
+        &mut self,
+        question: Question,
+        policy: &Arc<FetchPolicy>,
+        purpose: Purpose,
+        times: (Now, Now),
+    ) -> Result<(), Declined> {
+        let asked = self.upstreams.ask(question, policy, purpose, times);
+        match asked {
+            Ok(()) => self.figures.upstream.asked += 1,
+            Err(_) => self.figures.upstream.declined += 1,
+        }
+        asked
     }
 
     /// Whether the network itself has enough peers for one of its clients.
@@ -410,18 +425,18 @@ impl Tracker {
 
     /// Asks the neighbors what is due.
     pub(super) fn ask_neighbors(&mut self, now: Now) {
-        let swarms = &self.swarms;
-        let matters = |info_hash: &InfoHash| {
-            let swarm = swarms.get(info_hash);
-            swarm.is_some_and(|swarm| swarm.has_members())
-        };
-        while let Some(due) = self.neighbors.next_question(now, matters) {
+        loop {
+            let matters = |info_hash: &InfoHash| {
+                let swarm = self.swarms.get(info_hash);
+                swarm.is_some_and(|swarm| swarm.has_members())
+            };
+            let Some(due) = self.neighbors.next_question(now, matters) else {
+                return;
+            };
             let (name, info_hash) = (due.name, due.info_hash);
             let purpose = Purpose::Neighbor(name.clone(), info_hash);
             let times = (now, now.plus(neighbors::PATIENCE));
-            let asked = self
-                .upstreams
-                .ask(due.question, &due.policy, purpose, times);
+            let asked = self.ask(due.question, &due.policy, purpose, times);
             if let Err(declined) = asked {
                 let reason = declined.to_string();
                 self.neighbors

@@ -6,6 +6,7 @@
 mod answer;
 mod census;
 mod external;
+mod figures;
 mod forwarded;
 mod learned;
 mod neighbors;
@@ -15,12 +16,13 @@ mod upstreams;
 
 pub use census::FullScrape;
 pub use external::{ForwardSettings, Mode, TrackerRule};
+pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
 pub use neighbors::NeighborSettings;
 pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
-use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{Job, Outcome, StoreJob, StoreOutcome, Ticket};
+use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash, UpstreamReply};
+use crate::job::{FetchError, Job, Outcome, StoreJob, StoreOutcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, GroupNames, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm,
     Swarms,
@@ -30,6 +32,7 @@ use answer::{Chooser, Client, Sources};
 use census::Census;
 use external::{External, ListKey, WaitId};
 use learned::Places;
+use log::info;
 use neighbors::Neighbors;
 use persistence::Persistence;
 use std::collections::VecDeque;
@@ -43,6 +46,9 @@ const SWEEP_PIECE: usize = 2_000;
 /// How long a pass of the sweep may take, in milliseconds. Expired peers are not handed out
 /// either way; until they are swept they are counted and hold their memory.
 const SLOWEST_SWEEP: u64 = 60_000;
+
+/// How often the log gets a line of figures, in milliseconds.
+const MINUTE: u64 = 60_000;
 
 /// The tracker.
 #[derive(Debug)]
@@ -59,6 +65,10 @@ pub struct Tracker {
     external: External,
     upstreams: Upstreams<Purpose>,
     random: fastrand::Rng,
+    figures: Figures,
+    /// As they were in the last line of the log.
+    logged: Figures,
+    next_line: Now,
     next_sweep: Now,
     /// `None` without a database.
     persistence: Option<Persistence>,
@@ -120,6 +130,9 @@ impl Tracker {
             neighbors,
             external: External::default(),
             random,
+            figures: Figures::default(),
+            logged: Figures::default(),
+            next_line: now.plus(MINUTE),
             next_sweep: now,
             jobs: Vec::new(),
             deliveries: VecDeque::new(),
@@ -130,6 +143,7 @@ impl Tracker {
 
     /// Takes an announce from a client at `ip` and says what to answer.
     pub fn handle_announce(&mut self, announce: &Announce, ip: IpAddr, now: Now) -> &AnnounceReply {
+        self.figures.announces += 1;
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
         let group = if is_neighbor {
@@ -252,6 +266,7 @@ impl Tracker {
 
     /// The counts of some swarms, sorted by info hash, each once.
     pub fn handle_scrape(&mut self, mut hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+        self.figures.scrapes += 1;
         hashes.sort_unstable();
         hashes.dedup();
         let counts = |hash: InfoHash| (hash, self.counts(&hash));
@@ -273,7 +288,12 @@ impl Tracker {
                 let deliveries = waiting.into_iter().map(|ticket| (ticket, body.clone()));
                 self.deliveries.extend(deliveries);
             }
-            Outcome::Fetched { id, result, .. } => {
+            Outcome::Fetched {
+                id,
+                result,
+                took_ms,
+            } => {
+                self.count_fetched(&result, took_ms);
                 if let Some(purpose) = self.upstreams.finish(id, result.is_ok(), now) {
                     self.take_fetched(purpose, result, now);
                 }
@@ -323,7 +343,8 @@ impl Tracker {
             self.external.next_timeout(),
             self.neighbors.next_timeout(),
         ];
-        due.into_iter().flatten().fold(self.next_sweep, Now::min)
+        let at_the_latest = self.next_sweep.min(self.next_line);
+        due.into_iter().flatten().fold(at_the_latest, Now::min)
     }
 
     /// Does a piece of what has to be done from time to time.
@@ -339,6 +360,7 @@ impl Tracker {
             persistence.proceed(&mut self.swarms, &self.groups, liveness, now);
         }
         self.ask_neighbors(now);
+        self.log_figures(now);
         if now < self.next_sweep && !self.swarms.is_regrouping() {
             return;
         }
@@ -351,6 +373,32 @@ impl Tracker {
         let looked_at = self.swarms.len() + self.swarms.totals().peers();
         let pieces = looked_at / SWEEP_PIECE + 1;
         self.next_sweep = now.plus((pass / pieces as u64).max(1));
+    }
+
+    fn log_figures(&mut self, now: Now) {
+        if now < self.next_line {
+            return;
+        }
+        self.next_line = now.plus(MINUTE);
+        let peers = self.swarms.totals().peers();
+        let news = self.figures.since(&self.logged).to_string();
+        info!(
+            "{peers} peers in {} swarms; last minute {news}",
+            self.swarms.len()
+        );
+        self.logged = self.figures.clone();
+    }
+
+    fn count_fetched(&mut self, result: &Result<UpstreamReply, FetchError>, took_ms: u64) {
+        let upstream = &mut self.figures.upstream;
+        upstream.took_ms += took_ms;
+        match result {
+            Ok(reply) => {
+                upstream.answered += 1;
+                upstream.refused += u64::from(reply.failure.is_some());
+            }
+            Err(error) => *upstream.failed.entry(error.name()).or_default() += 1,
+        }
     }
 
     /// Takes out a job for the workers.
@@ -390,6 +438,20 @@ impl Tracker {
 
     /// Takes what the database's worker has done.
     pub fn handle_store_outcome(&mut self, outcome: StoreOutcome) {
+        let figures = &mut self.figures.database;
+        match &outcome {
+            StoreOutcome::Written {
+                peers,
+                swarms,
+                refused,
+            } => {
+                figures.written += (peers + swarms) as u64;
+                figures.refused += *refused as u64;
+            }
+            StoreOutcome::DatabaseDown(_) => figures.is_down = true,
+            StoreOutcome::DatabaseUp => figures.is_down = false,
+            StoreOutcome::Peers(_) | StoreOutcome::Swarms(_) => {}
+        }
         if let Some(persistence) = &mut self.persistence {
             persistence.handle_outcome(outcome);
         }
@@ -424,6 +486,11 @@ impl Tracker {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What has been done since the start.
+    pub fn figures(&self) -> &Figures {
+        &self.figures
     }
 
     /// The swarms, for whoever wants figures.
