@@ -75,6 +75,8 @@ pub(super) struct Connection {
     readable: bool,
     /// The client will send no more than what the kernel has already.
     read_closed: bool,
+    /// The client is not there any more, or the connection to it.
+    is_gone: bool,
     timed_out: bool,
     /// It has a place among those that go on in the next turn.
     pub queued: bool,
@@ -106,6 +108,7 @@ impl Connection {
             delivered: false,
             readable: true,
             read_closed: false,
+            is_gone: false,
             timed_out: false,
             queued: false,
             registered: None,
@@ -128,6 +131,7 @@ impl Connection {
     pub fn take_readiness(&mut self, event: &Event) {
         self.readable |= event.is_readable() || event.is_read_closed() || event.is_error();
         self.read_closed |= event.is_read_closed() || event.is_error();
+        self.is_gone |= event.is_error() || event.is_write_closed();
     }
 
     /// Has [`Connection::proceed`] look for something to receive that no event has told of yet.
@@ -178,6 +182,9 @@ impl Connection {
         answers: &mut Vec<u8>,
         now: Now,
     ) -> Progress {
+        if self.is_gone && self.status == Status::Parked {
+            return Progress::Ended;
+        }
         let Ok(sent) = self.outgoing.send(&mut self.stream) else {
             return Progress::Ended;
         };

@@ -105,10 +105,12 @@ mod tests {
 
     #[test]
     fn a_line_tells_what_is_new() {
-        let mut now = Figures::default();
-        now.announces = 12;
-        now.scrapes = 3;
-        let earlier = now.clone();
+        let earlier = Figures {
+            announces: 12,
+            scrapes: 3,
+            ..Figures::default()
+        };
+        let mut now = earlier.clone();
         now.announces = 22;
         assert_eq!(
             now.since(&earlier).to_string(),
