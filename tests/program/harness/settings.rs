@@ -9,6 +9,7 @@ pub struct Settings {
     listen: Vec<String>,
     server: Vec<String>,
     logging: Vec<String>,
+    database: String,
     tracker: Vec<String>,
     groups: Vec<String>,
     sections: Vec<String>,
@@ -20,6 +21,7 @@ impl Default for Settings {
             listen: vec!["127.0.0.1:0".to_owned()],
             server: Vec::new(),
             logging: Vec::new(),
+            database: "url: none".to_owned(),
             tracker: Vec::new(),
             groups: Vec::new(),
             sections: Vec::new(),
@@ -60,6 +62,12 @@ impl Settings {
         self
     }
 
+    /// Names a database, as the inside of a YAML flow mapping.
+    pub fn database(mut self, keys: &str) -> Self {
+        self.database = keys.to_owned();
+        self
+    }
+
     /// Adds a line to the section `tracker`.
     pub fn tracker(mut self, line: &str) -> Self {
         self.tracker.push(line.to_owned());
@@ -95,7 +103,7 @@ impl Settings {
         self.logging
             .iter()
             .for_each(|line| add(&format!("  {line}")));
-        add("database:\n  url: none\ntracker:");
+        add(&format!("database: {{{}}}\ntracker:", self.database));
         self.tracker
             .iter()
             .for_each(|line| add(&format!("  {line}")));
