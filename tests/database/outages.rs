@@ -2,7 +2,7 @@
 //! says once what is wrong and once that it is over, and then the tables hold what was announced.
 
 use crate::daemons::{BEGIN, END, count, stop_and_start_again, with_mariadb};
-use crate::harness::{Daemon, Run, wait_until, wait_until_within};
+use crate::harness::{Daemon, Run, leecher, wait_until, wait_until_within};
 use crate::load::Load;
 use crate::mariadb::MariaDb;
 use crate::tables::{Tables, figures};
@@ -142,11 +142,14 @@ fn connections_that_are_killed_while_the_server_runs() {
     let settings = with_mariadb(&server, 1);
     let daemon = Daemon::start(&settings);
     let load = Load::start(daemon.address());
+    let tables = Tables::MariaDb(&server);
     for _ in 0..3 {
+        let before = tables.peers();
+        wait_until("a write", || tables.peers() != before);
         hang_up(&server);
     }
     let announced = load.stop();
-    Tables::MariaDb(&server).become_equal(&announced, &figures(&daemon));
+    tables.become_equal(&announced, &figures(&daemon));
     assert_eq!(count(&daemon, BEGIN), 0);
     stop_and_start_again(daemon, &settings, &announced);
 }
@@ -171,7 +174,7 @@ fn a_server_that_hangs_up_on_who_is_silent() {
     let daemon = Daemon::start(&with_mariadb(&server, 1));
     let connections = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'btrt'";
     for number in 1..=2 {
-        daemon.announce(&crate::harness::leecher(number));
+        daemon.announce(&leecher(number));
         let rows = || server.number("SELECT COUNT(*) FROM btrt.peers");
         wait_until("the peer's row", || rows() == i64::from(number));
         wait_until("the server to hang up", || server.number(connections) == 0);
