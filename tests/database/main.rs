@@ -12,7 +12,6 @@ mod command;
 mod contract;
 mod daemons;
 mod faults;
-mod figures;
 mod files;
 mod full;
 #[path = "../program/harness/mod.rs"]

@@ -108,7 +108,7 @@ fn the_end_writes_everything_to_mariadb() {
 /// Clients come in the same moment as the daemon, long before it has read all.
 fn a_long_load_keeps_nobody_waiting(settings: &Settings, mut store: Store) {
     let mut many = changes();
-    many.peers = (0..MANY).map(|number| peer_of_many(number)).collect();
+    many.peers = (0..MANY).map(peer_of_many).collect();
     store.write(&many, &Clock::present(NOW)).unwrap();
     drop(store);
 

@@ -21,11 +21,12 @@ impl Default for Settings {
             listen: vec!["127.0.0.1:0".to_owned()],
             server: Vec::new(),
             logging: Vec::new(),
-            database: "url: none".to_owned(),
+            database: String::new(),
             tracker: Vec::new(),
             groups: Vec::new(),
             sections: Vec::new(),
         }
+        .database("url: none")
     }
 }
 
