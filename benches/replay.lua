@@ -1,5 +1,6 @@
--- Replays requests from a file for scripts/bench: wrk -s replay.lua URL -- FILE DEPTH
--- Each request ends with an empty line; DEPTH of them are sent at once.
+-- Replays requests from a file for scripts/bench: wrk -s replay.lua URL -- FILE DEPTH [PAUSE]
+-- Each request ends with an empty line; DEPTH of them are sent at once. Before each, a connection
+-- rests for PAUSE milliseconds in the mean.
 
 local pool, size, position = {}, 0, 0
 
@@ -16,6 +17,13 @@ function init(arguments)
     end
   end
   file:close()
+  local pause = tonumber(arguments[3] or 0)
+  if pause > 0 then
+    -- wrk calls it if it is there.
+    function delay()
+      return math.random(0, 2 * pause)
+    end
+  end
 end
 
 function request()

@@ -132,8 +132,8 @@ impl Health {
         };
         self.fault = Some((since, error.trouble));
         error!(
-            "the database {} does not work: {error}. Nothing is lost meanwhile: what changes is \
-             written when it is back",
+            "the database {} does not work: {error} (nothing is lost meanwhile: what changes is \
+             written when it is back)",
             self.place
         );
         true

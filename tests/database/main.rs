@@ -1,20 +1,33 @@
-//! The database: both stores by one contract, MariaDB with its ways to fail, the files in `db/`, and
-//! `btrt db`.
+//! The database: both stores by one contract, MariaDB with its ways to fail, the files in `db/`,
+//! `btrt db`, and the whole program with a database that fails while clients announce.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "a test that cannot go on has failed"
+    clippy::disallowed_methods,
+    reason = "a test that cannot go on has failed, and waiting with a deadline needs the real clock"
 )]
 
 mod command;
 mod contract;
+mod daemons;
 mod faults;
-mod figures;
 mod files;
+mod full;
+#[path = "../program/harness/mod.rs"]
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the tests of the program use all of it"
+)]
+mod harness;
+mod load;
 #[path = "../support/mariadb.rs"]
 mod mariadb;
+mod outages;
 mod records;
+mod restarts;
+mod tables;
 mod worker;
 
 use btrt::config::Password;

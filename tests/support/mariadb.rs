@@ -2,6 +2,8 @@
 
 use mysql::prelude::Queryable;
 use mysql::{Conn, OptsBuilder};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
@@ -103,6 +105,18 @@ impl MariaDb {
         });
         let is_ready = is_ready.recv_timeout(Duration::from_secs(60));
         is_ready.expect("mariadbd does not get ready");
+    }
+
+    /// Sends it a signal: SIGSTOP makes a server that accepts and never answers.
+    pub fn signal(&self, signal: Signal) {
+        let id = self.server.as_ref().map(Child::id).unwrap();
+        kill(Pid::from_raw(id.cast_signed()), signal).unwrap();
+    }
+
+    /// Has it end in order, and waits for that.
+    pub fn shut_down(&mut self) {
+        self.signal(Signal::SIGTERM);
+        self.server.take().map(|mut server| server.wait());
     }
 
     /// Ends it without a chance to put things in order.

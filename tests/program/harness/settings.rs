@@ -9,6 +9,7 @@ pub struct Settings {
     listen: Vec<String>,
     server: Vec<String>,
     logging: Vec<String>,
+    database: String,
     tracker: Vec<String>,
     groups: Vec<String>,
     sections: Vec<String>,
@@ -20,10 +21,12 @@ impl Default for Settings {
             listen: vec!["127.0.0.1:0".to_owned()],
             server: Vec::new(),
             logging: Vec::new(),
+            database: String::new(),
             tracker: Vec::new(),
             groups: Vec::new(),
             sections: Vec::new(),
         }
+        .database("url: none")
     }
 }
 
@@ -57,6 +60,12 @@ impl Settings {
     /// Adds a line to the section `logging`.
     pub fn logging(mut self, line: &str) -> Self {
         self.logging.push(line.to_owned());
+        self
+    }
+
+    /// Names a database, as the inside of a YAML flow mapping.
+    pub fn database(mut self, keys: &str) -> Self {
+        self.database = keys.to_owned();
         self
     }
 
@@ -95,7 +104,7 @@ impl Settings {
         self.logging
             .iter()
             .for_each(|line| add(&format!("  {line}")));
-        add("database:\n  url: none\ntracker:");
+        add(&format!("database: {{{}}}\ntracker:", self.database));
         self.tracker
             .iter()
             .for_each(|line| add(&format!("  {line}")));
