@@ -20,6 +20,7 @@ mod index;
 mod marks;
 mod peers;
 mod selection;
+mod swarm;
 mod swarms;
 mod sweep;
 
@@ -29,4 +30,5 @@ pub use groups::{GroupDefinition, GroupId, GroupNames, OTHER, OTHER_NAME, PeerGr
 pub use marks::{Mark, Marks, Stamp};
 pub use peers::{Class, Located, Peer, Peers};
 pub use selection::{Asker, Liveness, Pick, Selection, Table, Wanted};
-pub use swarms::{Arrival, Family, Rules, Swarm, Swarms, Totals};
+pub use swarm::{Family, Swarm};
+pub use swarms::{Arrival, Rules, Swarms, Totals};

@@ -1,0 +1,127 @@
+//! One swarm: its peers of both address families, and its counts.
+
+use super::address::Address;
+use super::groups::OTHER;
+use super::peers::Peers;
+use crate::bittorrent::{Counts, InfoHash};
+use crate::chain::{Linked, Links};
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+/// All peers of one info hash.
+#[derive(Debug)]
+pub struct Swarm {
+    pub(super) info_hash: InfoHash,
+    pub(super) ipv4: Peers<Ipv4Addr>,
+    /// Most swarms have none.
+    ipv6: Option<Box<Peers<Ipv6Addr>>>,
+    pub(super) completions: u32,
+    /// The database has not been told the latest of the swarm or of some of its peers.
+    pub(super) changed: bool,
+    /// See [`Swarms::begin_comparison`].
+    pub(super) compared: bool,
+    /// Whether the swarm is in the chain of those with a single peer, and where.
+    pub(super) single: bool,
+    links: Links,
+}
+
+impl Linked for Swarm {
+    fn links(&mut self) -> &mut Links {
+        &mut self.links
+    }
+}
+
+/// The address families: which of a swarm's peers are of this one.
+pub trait Family: Address {
+    /// The swarm's peers of this family; `None` if there never was one.
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>>;
+
+    /// The same, to be changed.
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self>;
+}
+
+impl Family for Ipv4Addr {
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>> {
+        Some(&swarm.ipv4)
+    }
+
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
+        &mut swarm.ipv4
+    }
+}
+
+impl Family for Ipv6Addr {
+    fn peers(swarm: &Swarm) -> Option<&Peers<Self>> {
+        swarm.ipv6.as_deref()
+    }
+
+    fn peers_mut(swarm: &mut Swarm) -> &mut Peers<Self> {
+        swarm.ipv6.get_or_insert_default()
+    }
+}
+
+impl Swarm {
+    pub(super) fn new(info_hash: InfoHash) -> Swarm {
+        Swarm {
+            info_hash,
+            ipv4: Peers::default(),
+            ipv6: None,
+            completions: 0,
+            changed: false,
+            compared: false,
+            single: false,
+            links: Links::default(),
+        }
+    }
+
+    /// Which torrent it is about.
+    pub fn info_hash(&self) -> InfoHash {
+        self.info_hash
+    }
+
+    /// How many peers it has.
+    pub fn len(&self) -> usize {
+        self.ipv4.len() + self.ipv6.as_ref().map_or(0, |peers| peers.len())
+    }
+
+    /// Whether it has none, for the moment before it is forgotten.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a peer of a configured group has announced here. Such swarms are worth asking
+    /// others about.
+    pub fn has_members(&self) -> bool {
+        fn any<A: Address>(peers: &Peers<A>) -> bool {
+            let mut segments = peers.segments();
+            segments.any(|(class, _)| class.group != OTHER)
+        }
+        any(&self.ipv4) || self.ipv6.as_ref().is_some_and(|peers| any(peers))
+    }
+
+    /// How many peers of configured groups it has that can be handed out.
+    pub fn members(&self) -> usize {
+        fn count<A: Address>(peers: &Peers<A>) -> usize {
+            let segments = peers.segments();
+            let members = segments.filter(|(class, _)| class.group != OTHER && !class.unlisted);
+            members.map(|(_, range)| range.len()).sum()
+        }
+        count(&self.ipv4) + self.ipv6.as_ref().map_or(0, |peers| count(peers))
+    }
+
+    /// Its peers by kind, and its finished downloads.
+    pub fn counts(&self) -> Counts {
+        fn count<A: Address>(peers: &Peers<A>, seeders: bool) -> u32 {
+            let segments = peers.segments();
+            let wanted = segments.filter(|(class, _)| class.seeder == seeders);
+            wanted.map(|(_, range)| range.len() as u32).sum()
+        }
+        let of_kind = |seeders| {
+            count(&self.ipv4, seeders) + self.ipv6.as_ref().map_or(0, |peers| count(peers, seeders))
+        };
+        Counts {
+            seeders: of_kind(true),
+            leechers: of_kind(false),
+            completions: self.completions,
+        }
+    }
+}
