@@ -8,9 +8,9 @@
 
 use super::groups::PeerGroups;
 use super::marks::{Mark, Marks, Stamp};
+use super::one_swarm::{Family, Swarm};
 use super::peers::{Class, Peer, Peers};
 use super::selection::Liveness;
-use super::swarm::{Family, Swarm};
 use super::swarms::{Placed, Swarms};
 use crate::bittorrent::InfoHash;
 use crate::record::{Changes, Origin, PeerKey, PeerRecord, SwarmRecord};

@@ -4,9 +4,9 @@
 use super::changes::Gone;
 use super::groups::PeerGroups;
 use super::marks::Mark;
+use super::one_swarm::Family;
 use super::peers::Peers;
 use super::selection::Liveness;
-use super::swarm::Family;
 use super::swarms::{Placed, Rules, Swarms, Totals};
 use super::{HashKeys, Peer};
 use crate::bittorrent::InfoHash;
