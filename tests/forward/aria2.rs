@@ -2,7 +2,7 @@
 //!
 //! The name means one address to the client and another to the daemon, as where a provider's name
 //! servers redirect a tracker. So each has a file of host names of its own, and the test a network
-//! of its own, in which the tracker's port 80 is free at two addresses.
+//! of its own, in which port 80 is free at two addresses that count as public.
 
 use crate::harness::{Daemon, Process, Settings, wait_until, wait_until_within};
 use crate::opentracker::Opentracker;
@@ -14,10 +14,10 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 const NAME: &str = "tracker.example";
-const DAEMON: &str = "10.77.0.1";
-const TRACKER: &str = "10.77.0.4";
-const SEEDER: &str = "10.77.0.2";
-const LEECHER: &str = "10.77.0.3";
+const DAEMON: &str = "203.0.113.1";
+const TRACKER: &str = "203.0.113.4";
+const SEEDER: &str = "203.0.113.2";
+const LEECHER: &str = "203.0.113.3";
 
 #[test]
 fn a_redirected_client_downloads_from_whom_only_its_tracker_knows() {
@@ -27,8 +27,8 @@ fn a_redirected_client_downloads_from_whom_only_its_tracker_knows() {
     let tracker = Opentracker::start_at(format!("{TRACKER}:80").parse().unwrap(), &torrent);
     let settings = Settings::default()
         .listen(&[&format!("{DAEMON}:80")])
-        .group("name: subscribers, priority: 0, cidr_list: [10.77.0.3]")
-        .section("forwarded_announce: {transparent: true, allow_private_targets: [10.77.0.0/24]}")
+        .group("name: subscribers, priority: 0, cidr_list: [203.0.113.3]")
+        .section("forwarded_announce: {transparent: true}")
         .logging("level: debug");
     let program = under_names(folder.path(), TRACKER, env!("CARGO_BIN_EXE_btrt"));
     let daemon = Daemon::launch(TempDir::new().unwrap(), &settings, program);

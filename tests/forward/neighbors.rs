@@ -31,14 +31,16 @@ fn ring(size: usize) -> Vec<Daemon> {
     }
     let last = daemons.last().unwrap().address();
     daemons[0].reload(&settings(&[neighbor("next", last)]));
+    daemons[0].wait_for_log("the reload", |line| line.contains("is in force"));
     daemons
 }
 
 /// The peers that a daemon gives to one who does not count, sorted.
 fn given(daemon: &Daemon) -> Vec<String> {
-    let asker = leecher(99).without("port").event("stopped");
-    drop(asker);
-    let reply = daemon.announce_from([127, 9, 0, 9], &leecher(99).set("port", 0));
+    let reply = daemon.announce_from(
+        [127, 9, 0, 9],
+        &leecher(99).set("port", 0).set("numwant", 200),
+    );
     let mut peers: Vec<_> = reply.peers().iter().map(ToString::to_string).collect();
     peers.sort_unstable();
     peers
@@ -103,11 +105,12 @@ fn a_neighbor_gets_all_that_announced_here_and_nothing_else() {
     let other = Server::answering(crate::said_with(&["127.2.0.9:9"], ""));
     let mut daemon_settings = vec![neighbor("other", other.address)];
     daemon_settings[0] = daemon_settings[0].replace("[127.0.0.1]", "[127.5.0.1]");
-    let daemon = Daemon::start(&settings(&daemon_settings).tracker("enough_peers: 1"));
+    let daemon = Daemon::start(&settings(&daemon_settings).tracker("enough_peers: 100"));
     for number in 1..=60 {
         daemon.announce_from([127, 3, 0, 1], &leecher(number));
     }
-    assert!(has_peers(&forward(&daemon, tracker.address, &leecher(70))));
+    let forwarded = leecher(70).set("numwant", 200);
+    assert!(has_peers(&forward(&daemon, tracker.address, &forwarded)));
     wait_until("the neighbor's peer", || {
         given(&daemon).contains(&"127.2.0.9:9".to_owned())
     });
