@@ -226,10 +226,11 @@ impl<R: Reload> Reactor<R> {
         self.expire_deadlines();
         self.tracker_timeout();
         self.deliver_answers();
-        self.hand_out_jobs();
         self.begin_reload();
         self.drain();
         self.accept();
+        // Last, as all steps make jobs: also new connections are served at once.
+        self.hand_out_jobs();
         Ok(())
     }
 

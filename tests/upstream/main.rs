@@ -11,9 +11,11 @@
 )]
 
 mod answers;
+#[path = "../support/opentracker.rs"]
 mod opentracker;
 mod pool;
 mod queries;
+mod real;
 mod redirects;
 mod server;
 mod targets;

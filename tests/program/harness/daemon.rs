@@ -57,7 +57,7 @@ impl Daemon {
     }
 
     /// Has `program` run with these settings and waits until it has said where it listens.
-    fn launch(folder: TempDir, settings: &Settings, mut program: Command) -> Self {
+    pub fn launch(folder: TempDir, settings: &Settings, mut program: Command) -> Self {
         let configuration = folder.path().join("btrt.conf");
         fs::write(&configuration, settings.to_yaml(folder.path())).expect("the folder is ours");
         program.args(["run".as_ref(), "-c".as_ref(), configuration.as_os_str()]);
