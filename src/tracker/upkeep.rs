@@ -1,0 +1,192 @@
+//! What has to be done from time to time, a piece at a time: sweeps, writes, questions to
+//! neighbors, the log's line a minute, a reload; and the jobs that come of it.
+
+use super::persistence::Persistence;
+use super::{Settings, Tracker};
+use crate::bittorrent::UpstreamReply;
+use crate::job::{FetchError, Job, StoreJob, StoreOutcome};
+use crate::swarm::{GroupNames, PeerGroups};
+use crate::time::Now;
+use log::info;
+
+/// Swarms and peers that one piece of the sweep looks at: well below a millisecond, even where
+/// each of them has to be fetched from memory and found a group for.
+const SWEEP_PIECE: usize = 2_000;
+/// How long a pass of the sweep may take, in milliseconds. Expired peers are not handed out
+/// either way; until they are swept they are counted and hold their memory.
+const SLOWEST_SWEEP: u64 = 60_000;
+/// How often the log gets a line of figures, in milliseconds.
+pub(super) const MINUTE: u64 = 60_000;
+
+impl Tracker {
+    /// Puts new settings and groups into force. Peers keep their groups at first, by name, and
+    /// are put into the new ones bit by bit.
+    pub fn handle_reload(&mut self, settings: Settings, groups: PeerGroups) {
+        self.swarms.set_rules(settings.rules.clone());
+        self.upstreams.set_limits(settings.upstream_limits);
+        self.neighbors.set(&settings.neighbors);
+        self.settings = settings;
+        self.next_groups = Some(groups);
+        self.take_next_groups();
+    }
+
+    fn take_next_groups(&mut self) {
+        if !self.swarms.is_regrouping()
+            && let Some(groups) = self.next_groups.take()
+        {
+            self.groups = groups;
+            self.groups_version = self.groups_version.wrapping_add(1);
+            self.swarms.regroup();
+        }
+    }
+
+    /// When [`Tracker::handle_timeout`] wants to be called at the latest.
+    pub fn next_timeout(&self) -> Now {
+        if self.swarms.is_regrouping() || self.census.is_counting() {
+            return Now(0);
+        }
+        let persistence = self.persistence.as_ref();
+        let due = [
+            persistence.and_then(Persistence::next_timeout),
+            self.external.next_timeout(),
+            self.neighbors.next_timeout(),
+        ];
+        let at_the_latest = self.next_sweep.min(self.next_line);
+        due.into_iter().flatten().fold(at_the_latest, Now::min)
+    }
+
+    /// Does a piece of what has to be done from time to time.
+    pub fn handle_timeout(&mut self, now: Now) {
+        if let Some(files) = self.census.count(&self.swarms, SWEEP_PIECE) {
+            self.jobs.push(Job::WriteFullScrape {
+                files,
+                min_request_interval: self.settings.interval,
+            });
+        }
+        let liveness = self.liveness(now);
+        if let Some(persistence) = &mut self.persistence {
+            persistence.proceed(&mut self.swarms, &self.groups, liveness, now);
+        }
+        self.ask_neighbors(now);
+        self.log_figures(now);
+        if now < self.next_sweep && !self.swarms.is_regrouping() {
+            return;
+        }
+        let lifetime = self.settings.forward.peers_expiry_interval;
+        self.external.expire(now.timestamp(), lifetime);
+        self.swarms.sweep(SWEEP_PIECE, &self.groups, liveness);
+        self.take_next_groups();
+        let expiry = u64::from(self.settings.rules.peer_expiry_interval);
+        let pass = (expiry * 1000 / 8).min(SLOWEST_SWEEP);
+        let looked_at = self.swarms.len() + self.swarms.totals().peers();
+        let pieces = looked_at / SWEEP_PIECE + 1;
+        self.next_sweep = now.plus((pass / pieces as u64).max(1));
+    }
+
+    fn log_figures(&mut self, now: Now) {
+        if now < self.next_line {
+            return;
+        }
+        self.next_line = now.plus(MINUTE);
+        let peers = self.swarms.totals().peers();
+        let news = self.figures.since(&self.logged).to_string();
+        info!(
+            "{peers} peers in {} swarms; last minute {news}",
+            self.swarms.len()
+        );
+        self.logged = self.figures.clone();
+    }
+
+    pub(super) fn count_fetched(
+        &mut self,
+        result: &Result<UpstreamReply, FetchError>,
+        took_ms: u64,
+    ) {
+        let upstream = &mut self.figures.upstream;
+        upstream.took_ms += took_ms;
+        match result {
+            Ok(reply) => {
+                upstream.answered += 1;
+                upstream.refused += u64::from(reply.failure.is_some());
+            }
+            Err(error) => *upstream.failed.entry(error.name()).or_default() += 1,
+        }
+    }
+
+    /// Takes out a job for the workers.
+    pub fn next_job(&mut self, now: Now) -> Option<Job> {
+        if let Some(job) = self.jobs.pop() {
+            return Some(job);
+        }
+        let mut late = Vec::new();
+        let job = self.upstreams.next_job(now, &mut late);
+        for purpose in late {
+            self.give_up(purpose, "no worker was free in time", now);
+        }
+        job
+    }
+
+    /// Ends all waiting: everybody gets what there is.
+    pub fn end_waiting(&mut self) {
+        self.external.end_all_waiting();
+    }
+
+    /// Takes a job back that could not be handed out.
+    pub fn return_job(&mut self, job: Job) {
+        self.jobs.push(job);
+    }
+
+    /// Takes out a job for the database's worker.
+    pub fn next_store_job(&mut self) -> Option<StoreJob> {
+        self.persistence.as_mut()?.next_job()
+    }
+
+    /// Takes a job back that could not be handed out.
+    pub fn return_store_job(&mut self, job: StoreJob) {
+        if let Some(persistence) = &mut self.persistence {
+            persistence.return_job(job);
+        }
+    }
+
+    /// Takes what the database's worker has done.
+    pub fn handle_store_outcome(&mut self, outcome: StoreOutcome) {
+        let figures = &mut self.figures.database;
+        match &outcome {
+            StoreOutcome::Written {
+                peers,
+                swarms,
+                refused,
+            } => {
+                figures.written += (peers + swarms) as u64;
+                figures.refused += *refused as u64;
+            }
+            StoreOutcome::DatabaseDown(_) => figures.is_down = true,
+            StoreOutcome::DatabaseUp => figures.is_down = false,
+            StoreOutcome::Peers(_) | StoreOutcome::Swarms(_) => {}
+        }
+        if let Some(persistence) = &mut self.persistence {
+            persistence.handle_outcome(outcome);
+        }
+    }
+
+    /// Has the database get all that it has not got yet.
+    pub fn stop(&mut self) {
+        if let Some(persistence) = &mut self.persistence {
+            persistence.stop();
+        }
+    }
+
+    /// Whether the database has everything, after [`Tracker::stop`].
+    pub fn is_stopped(&self) -> bool {
+        let persistence = self.persistence.as_ref();
+        persistence.is_none_or(Persistence::is_stopped)
+    }
+
+    /// The numbers of the group names, which the next [`PeerGroups`] must keep: also those of the
+    /// groups in force while others wait, as the next ones may take the place of these.
+    pub fn group_names(&self) -> GroupNames {
+        let mut names = self.groups.names();
+        names.extend(self.next_groups.iter().flat_map(PeerGroups::names));
+        names
+    }
+}
