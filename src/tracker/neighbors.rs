@@ -226,7 +226,8 @@ impl Neighbor {
         let (earliest, latest) = (now.plus(refresh), now.plus(2 * refresh));
         self.due
             .push_back((last.clamp(earliest, latest), info_hash));
-        let pause = 1000 / u64::from(self.settings.max_requests_per_second.max(1));
+        // Rounded up, as it is a limit.
+        let pause = 1000_u64.div_ceil(u64::from(self.settings.max_requests_per_second.max(1)));
         self.not_before = now.plus(pause);
         let url = self
             .settings
@@ -327,7 +328,7 @@ mod tests {
         let asked = run(&mut neighbors, 300_000, |_| true);
         assert_eq!(
             asked[..50].last(),
-            Some(&(49 * 33, 49)),
+            Some(&(49 * 34, 49)),
             "30 a second at most"
         );
         for number in 0..50 {
