@@ -87,6 +87,14 @@ struct Pending {
     policy: Arc<FetchPolicy>,
 }
 
+impl Host {
+    /// Whether it has failed too often to be asked now. Neighbors have a schedule of their own, by
+    /// which they are tried more often than this would allow.
+    fn is_left_alone(&self, policy: &FetchPolicy, now: Now) -> bool {
+        !policy.trusted && self.paused_until.is_some_and(|until| now < until)
+    }
+}
+
 impl<P> Upstreams<P> {
     pub fn new(limits: UpstreamLimits) -> Self {
         Upstreams {
@@ -125,7 +133,7 @@ impl<P> Upstreams<P> {
             }
         }
         let host = self.hosts.entry(name.clone()).or_default();
-        if host.paused_until.is_some_and(|until| now < until) {
+        if host.is_left_alone(policy, now) {
             return Err(Declined::HostIsDown);
         }
         self.last_id += 1;
@@ -159,8 +167,8 @@ impl<P> Upstreams<P> {
         }
     }
 
-    /// Takes out the next fetch for a worker. Those whose time is over are passed over: whoever
-    /// has waited for them has been answered, and gets its purpose back as failed.
+    /// Takes out the next fetch for a worker. Those whose time is over are passed over, as are those
+    /// whose host is left alone since they were queued: their purposes come back as failed.
     pub fn next_job(&mut self, now: Now, late: &mut Vec<P>) -> Option<Job> {
         loop {
             if self.under_way.len() - self.pending >= self.limits.threads {
@@ -172,13 +180,13 @@ impl<P> Upstreams<P> {
             let next = host.queue.pop_front();
             self.pending -= usize::from(next.is_some());
             let next = next.filter(|next| {
-                let in_time = now < next.deadline;
-                if in_time {
+                let may_go = now < next.deadline && !host.is_left_alone(&next.policy, now);
+                if may_go {
                     host.under_way += 1;
                 } else if let Some((_, purpose)) = self.under_way.remove(&next.id) {
                     late.push(purpose);
                 }
-                in_time
+                may_go
             });
             self.get_ready(name);
             if let Some(next) = next {
@@ -215,5 +223,195 @@ impl<P> Upstreams<P> {
             self.get_ready(name);
         }
         Some(purpose)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: UpstreamLimits = UpstreamLimits {
+        threads: 6,
+        max_pending: 20,
+        per_host: 4,
+    };
+
+    fn policy(trusted: bool) -> Arc<FetchPolicy> {
+        Arc::new(FetchPolicy {
+            allow_networks: Vec::new(),
+            ports: Vec::new(),
+            own_addresses: Vec::new(),
+            trusted,
+            via: String::new(),
+        })
+    }
+
+    /// Asks a host for something, by number, that must be done within a second.
+    fn ask(
+        upstreams: &mut Upstreams<u32>,
+        host: &str,
+        number: u32,
+        now: u64,
+    ) -> Result<(), Declined> {
+        ask_under(&policy(false), upstreams, host, number, now)
+    }
+
+    fn ask_under(
+        policy: &Arc<FetchPolicy>,
+        upstreams: &mut Upstreams<u32>,
+        host: &str,
+        number: u32,
+        now: u64,
+    ) -> Result<(), Declined> {
+        let question = Question {
+            target: Target::parse(format!("http://{host}/").as_bytes()).unwrap(),
+            request: UpstreamRequest::Scrape { hashes: Vec::new() },
+            user_agent: None,
+        };
+        let times = (Now(now), Now(now + 1000));
+        upstreams.ask(question, policy, number, times)
+    }
+
+    /// All fetches that may begin now, and the purposes of those that may not any more.
+    fn begin(upstreams: &mut Upstreams<u32>, now: u64) -> (Vec<FetchId>, Vec<u32>) {
+        let mut late = Vec::new();
+        let jobs = std::iter::from_fn(|| upstreams.next_job(Now(now), &mut late));
+        let ids = jobs.map(|job| match job {
+            Job::Fetch(fetch) => fetch.id,
+            other => panic!("{other:?} is no fetch"),
+        });
+        (ids.collect(), late)
+    }
+
+    /// Has a single fetch fail.
+    fn fail(upstreams: &mut Upstreams<u32>, now: u64) {
+        ask(upstreams, "a", 0, now).unwrap();
+        let (begun, _) = begin(upstreams, now);
+        assert_eq!(upstreams.finish(begun[0], false, Now(now)), Some(0));
+    }
+
+    #[test]
+    fn no_host_and_no_crowd_of_hosts_gets_more_than_its_share() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for number in 0..10 {
+            ask(&mut upstreams, "a", number, 0).unwrap();
+        }
+        let (from_a, _) = begin(&mut upstreams, 0);
+        assert_eq!(from_a.len(), 4);
+        for number in 10..20 {
+            ask(&mut upstreams, &format!("b{number}"), number, 0).unwrap();
+        }
+        assert_eq!(begin(&mut upstreams, 0).0.len(), 2, "six workers");
+        assert_eq!(upstreams.finish(from_a[1], true, Now(0)), Some(1));
+        assert_eq!(begin(&mut upstreams, 0).0.len(), 1);
+        assert_eq!(upstreams.finish(from_a[1], true, Now(0)), None, "only once");
+    }
+
+    #[test]
+    fn ports_of_one_host_are_apart() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for number in 0..4 {
+            ask(&mut upstreams, "a:81", number, 0).unwrap();
+            ask(&mut upstreams, "a:82", number, 0).unwrap();
+        }
+        assert_eq!(begin(&mut upstreams, 0).0.len(), 6);
+    }
+
+    #[test]
+    fn a_full_queue_takes_nothing_until_there_is_room() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for number in 0..20 {
+            ask(&mut upstreams, "a", number, 0).unwrap();
+        }
+        assert_eq!(ask(&mut upstreams, "b", 20, 0), Err(Declined::Full));
+        assert_eq!(begin(&mut upstreams, 0).0.len(), 4);
+        for number in 20..24 {
+            ask(&mut upstreams, "b", number, 0).unwrap();
+        }
+        assert_eq!(ask(&mut upstreams, "b", 24, 0), Err(Declined::Full));
+    }
+
+    #[test]
+    fn what_is_too_late_comes_back() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        ask(&mut upstreams, "a", 1, 0).unwrap();
+        ask(&mut upstreams, "a", 2, 500).unwrap();
+        let (begun, late) = begin(&mut upstreams, 1000);
+        assert_eq!((begun.len(), late), (1, vec![1]));
+        assert_eq!(upstreams.finish(begun[0], true, Now(1000)), Some(2));
+        assert!(upstreams.hosts.is_empty() && upstreams.under_way.is_empty());
+    }
+
+    #[test]
+    fn a_host_that_fails_is_left_alone_for_longer_and_longer() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        let mut now = 0;
+        for _ in 0..5 {
+            fail(&mut upstreams, now);
+            now += 1;
+        }
+        let seconds = [10, 20, 40, 80, 160, 320, 640, 900, 900];
+        for pause in seconds.map(|seconds| seconds * 1000) {
+            now += pause - 2;
+            assert_eq!(ask(&mut upstreams, "a", 0, now), Err(Declined::HostIsDown));
+            assert_eq!(ask(&mut upstreams, "b", 0, now), Ok(()));
+            assert_eq!(begin(&mut upstreams, now).0.len(), 1);
+            upstreams.under_way.clear();
+            upstreams.hosts.remove(&("b".to_owned(), 80));
+            now += 2;
+            fail(&mut upstreams, now);
+            now += 1;
+        }
+    }
+
+    #[test]
+    fn an_answer_makes_up_for_all_failures() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for _ in 0..3 {
+            for _ in 0..4 {
+                fail(&mut upstreams, 0);
+            }
+            ask(&mut upstreams, "a", 1, 0).unwrap();
+            let (begun, _) = begin(&mut upstreams, 0);
+            upstreams.finish(begun[0], true, Now(0));
+        }
+        assert!(upstreams.hosts.is_empty(), "nothing is left to remember");
+    }
+
+    /// Otherwise a burst of requests makes one outage count as many.
+    #[test]
+    fn what_waits_for_a_host_when_it_is_given_up_is_not_tried() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for number in 0..10 {
+            ask(&mut upstreams, "a", number, 0).unwrap();
+        }
+        let (begun, _) = begin(&mut upstreams, 0);
+        for id in begun {
+            upstreams.finish(id, false, Now(10));
+        }
+        let (begun, late) = begin(&mut upstreams, 10);
+        assert_eq!(
+            (begun.len(), late.len()),
+            (1, 0),
+            "one shows whether it is back"
+        );
+        upstreams.finish(begun[0], false, Now(20));
+        let (begun, late) = begin(&mut upstreams, 20);
+        assert_eq!((begun.len(), late), (0, vec![5, 6, 7, 8, 9]));
+        assert_eq!(
+            ask(&mut upstreams, "a", 0, 10_019),
+            Err(Declined::HostIsDown)
+        );
+        assert_eq!(ask(&mut upstreams, "a", 0, 10_020), Ok(()));
+    }
+
+    #[test]
+    fn neighbors_are_tried_as_often_as_their_schedule_says() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for now in 0..20 {
+            ask_under(&policy(true), &mut upstreams, "a", 0, now).unwrap();
+            let (begun, _) = begin(&mut upstreams, now);
+            upstreams.finish(begun[0], false, Now(now));
+        }
     }
 }

@@ -217,3 +217,147 @@ fn upstream_request(announce: &Announce, query: &[u8]) -> UpstreamRequest {
 pub(super) fn has_info_hash(query: &[u8]) -> bool {
     parameters(query).any(|(name, value)| name == b"info_hash" && decode_20(value).is_ok())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CLIENT: &str = "info_hash=%61aaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=6881";
+
+    fn form_a(path: &str, query: &str) -> Result<Forwarded, Failure> {
+        let path = [PATH, path.as_bytes()].concat();
+        read(&path, query.as_bytes(), 100)
+    }
+
+    fn form_b(query: &str) -> Result<Forwarded, Failure> {
+        read(PATH, query.as_bytes(), 100)
+    }
+
+    fn asked(forwarded: &Forwarded) -> String {
+        let path = String::from_utf8(forwarded.target.path_and_query.clone()).unwrap();
+        format!("{}{path}", forwarded.target)
+    }
+
+    #[test]
+    fn the_forms_name_the_same_tracker() {
+        let expected = format!("http://t.example:81/x/announce?k=1&{CLIENT}");
+        let by_path = form_a("/http/t.example:81/x/announce", &format!("k=1&{CLIENT}")).unwrap();
+        let url = "http%3A%2F%2Ft.example%3a81/x/announce%3Fk=1";
+        let by_parameter = form_b(&format!("tracker={url}&{CLIENT}")).unwrap();
+        let query = format!("k=1&{CLIENT}");
+        let host = by_host(b"T.example:81", b"/x/announce", query.as_bytes(), 100).unwrap();
+        for forwarded in [by_path, by_parameter, host] {
+            assert_eq!(asked(&forwarded), expected);
+            assert_eq!(&*forwarded.tracker, b"http://t.example:81/x/announce&k=1");
+        }
+    }
+
+    #[test]
+    fn only_one_parameter_is_taken_out() {
+        for (query, kept) in [
+            ("", ""),
+            ("x", ""),
+            ("x=1", ""),
+            ("x=1&a", "a"),
+            ("a&x=1", "a"),
+            ("a&x=1&", "a&"),
+            ("a&x=1&b", "a&b"),
+            ("a?x=1?b", "a?b"),
+            ("x=1&x=2", ""),
+            ("&&a&x=1&&b", "&&a&&b"),
+            ("xx=1&ax=2&a=x=1", "xx=1&ax=2&a=x=1"),
+            ("%78=1", "%78=1"),
+        ] {
+            let found = without(query.as_bytes(), b"x");
+            assert_eq!(String::from_utf8(found).unwrap(), kept, "of {query}");
+        }
+    }
+
+    #[test]
+    fn clients_of_all_kinds_share_and_accounts_do_not() {
+        let tracker = |query: &str| form_a("/http/t/a", query).unwrap().tracker;
+        let own = "&uploaded=1&downloaded=2&left=3&corrupt=4&key=5&event=started&numwant=6\
+                   &compact=1&no_peer_id=1&supportcrypto=1&redundant=7&azudp=1&ip=1.2.3.4&ipv6=::1\
+                   &client_ip=5.6.7.8";
+        assert_eq!(tracker(CLIENT), tracker(&format!("{CLIENT}{own}")));
+        for other in ["passkey=1", "passkey=2", "uk=1", "authkey=", "KEY=1"] {
+            assert_ne!(tracker(CLIENT), tracker(&format!("{CLIENT}&{other}")));
+        }
+        let [one, two] = ["passkey=1", "passkey=2"].map(|key| tracker(&format!("{CLIENT}&{key}")));
+        assert_ne!(one, two);
+        assert_ne!(
+            form_a("/http/t/b", CLIENT).unwrap().tracker,
+            tracker(CLIENT)
+        );
+        assert_ne!(
+            form_a("/https/t/a", CLIENT).unwrap().tracker,
+            tracker(CLIENT)
+        );
+        assert_eq!(
+            form_a("/http/T:80/a", CLIENT).unwrap().tracker,
+            tracker(CLIENT)
+        );
+    }
+
+    #[test]
+    fn a_tracker_over_udp_is_told_in_numbers_what_the_query_says() {
+        let query = format!("{CLIENT}&uploaded=1&downloaded=2&left=3&key=fF&numwant=9&ip=1.2.3.4");
+        let Wants::Announce {
+            request:
+                UpstreamRequest::Announce {
+                    downloaded,
+                    left,
+                    uploaded,
+                    ip,
+                    key,
+                    numwant,
+                    port,
+                    ..
+                },
+            ..
+        } = form_a("/udp/t:1/", &query).unwrap().wants
+        else {
+            panic!("it is an announce");
+        };
+        assert_eq!((uploaded, downloaded, left, port), (1, 2, 3, 6881));
+        assert_eq!((key, numwant), (255, Some(9)));
+        assert_eq!(ip, Some([1, 2, 3, 4].into()));
+    }
+
+    #[test]
+    fn a_client_is_named_once() {
+        let ip: IpAddr = [5, 6, 7, 8].into();
+        for (query, expected) in [
+            (CLIENT.to_owned(), format!("{CLIENT}&ip=5.6.7.8")),
+            (format!("ip=&{CLIENT}"), format!("ip=&{CLIENT}")),
+            (format!("{CLIENT}&"), format!("{CLIENT}&&ip=5.6.7.8")),
+        ] {
+            let mut forwarded = form_a("/http/t/a", &query).unwrap();
+            forwarded.name_client(ip);
+            assert_eq!(asked(&forwarded), format!("http://t/a?{expected}"));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_refused() {
+        assert_eq!(form_b(CLIENT), Err(Failure::NoTracker));
+        for place in [
+            "/",
+            "/http",
+            "/http/",
+            "/ftp/t/a",
+            "//t/a",
+            "/http/a@t/a",
+            "/udp/t/a",
+        ] {
+            assert!(form_a(place, CLIENT).is_err(), "{place}");
+        }
+        assert!(form_a("/http/t/a", "").is_err());
+        assert!(form_a("/http/t/scrape", "").is_err());
+        let bad_client = format!("{CLIENT}&client_ip=1.2.3.4.5");
+        assert_eq!(
+            form_a("/http/t/a", &bad_client),
+            Err(Failure::BadClientAddress)
+        );
+    }
+}
