@@ -20,6 +20,9 @@ pub(super) const PATIENCE: u64 = 10_000;
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 60_000;
 
+/// Torrents that are looked at in one go; those that matter no longer are forgotten.
+const LOOKED_AT: usize = 1_000;
+
 /// What the operator says of a neighbor. Times are in seconds.
 #[derive(Clone, Debug)]
 pub struct NeighborSettings {
@@ -111,8 +114,12 @@ impl Neighbors {
 
     /// The next question that is due. `matters` says whether a torrent still does.
     pub fn next_question(&mut self, now: Now, matters: impl Fn(&InfoHash) -> bool) -> Option<Due> {
+        let mut looked_at = 0;
         for neighbor in &mut self.neighbors {
-            while let Some(info_hash) = neighbor.next(now) {
+            while looked_at < LOOKED_AT
+                && let Some(info_hash) = neighbor.next(now)
+            {
+                looked_at += 1;
                 if matters(&info_hash) {
                     let question = neighbor.ask(info_hash, now);
                     if question.is_some() {
@@ -180,7 +187,14 @@ impl Neighbors {
         let pause = (FIRST_PAUSE << neighbor.failures.min(6)).min(LONGEST_PAUSE);
         neighbor.failures = neighbor.failures.saturating_add(1);
         neighbor.not_before = now.plus(pause);
-        neighbor.due.retain(|(_, asked)| *asked != info_hash);
+        // It was asked a moment ago, so that its next turn is one of the last.
+        let next_turn = neighbor
+            .due
+            .iter()
+            .rposition(|(_, asked)| *asked == info_hash);
+        if let Some(place) = next_turn {
+            neighbor.due.remove(place);
+        }
         neighbor.fresh.push_back(info_hash);
     }
 
