@@ -13,7 +13,7 @@ pub const BEGIN: &str = "does not work";
 pub const END: &str = "works again";
 
 /// Five seconds for the clients, ten for the database, and some for a busy machine.
-const STOP: Duration = Duration::from_secs(20);
+pub const STOP: Duration = Duration::from_secs(20);
 
 /// A daemon with a MariaDB that is written every `flush_interval` seconds.
 pub fn with_mariadb(server: &MariaDb, flush_interval: u32) -> Settings {

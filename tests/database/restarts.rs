@@ -1,6 +1,6 @@
 //! The daemon ends, in order or not, and goes on where it was.
 
-use crate::daemons::{start, stop, with_mariadb, with_sqlite};
+use crate::daemons::{STOP, count, start, stop, with_mariadb, with_sqlite};
 use crate::harness::{Daemon, Settings, leecher, wait_until};
 use crate::load::{Announced, Load};
 use crate::records::{NOW, changes, hash, peer};
@@ -15,13 +15,16 @@ const LOST: Duration = Duration::from_secs(2);
 
 const MANY: u32 = 100_000;
 
-/// Announces until there is something to lose.
+/// Announces until a write is so long ago that another must have come.
 fn announce_for_a_while(daemon: &Daemon, tables: &Tables) -> Announced {
     let load = Load::start(daemon.address());
-    let begin = Instant::now();
     daemon.wait_for_log("the load", |line| line.contains("the database is loaded"));
     wait_until("rows of peers", || tables.peers().len() > 500);
-    wait_until("older ones", || begin.elapsed() > LOST * 2);
+    let before = tables.peers();
+    wait_until("a write", || tables.peers() != before);
+    let written = Instant::now();
+    let long_ago = LOST + Duration::from_millis(500);
+    wait_until("another", || written.elapsed() > long_ago);
     load.stop()
 }
 
@@ -103,6 +106,24 @@ fn the_end_writes_everything_to_sqlite() {
 fn the_end_writes_everything_to_mariadb() {
     let (server, _) = server_with_tables(&[]);
     end_writes_everything(&with_mariadb(&server, 3600), &Tables::MariaDb(&server));
+}
+
+/// Ten seconds are what an operator who stops it must be prepared for; then it says what is lost.
+#[test]
+fn the_end_waits_for_a_database_that_is_away_but_not_for_ever() {
+    let (mut server, _) = server_with_tables(&[]);
+    let mut daemon = start(&with_mariadb(&server, 1));
+    server.stop();
+    daemon.announce(&leecher(1));
+    daemon.signal(Signal::SIGTERM);
+    let told = Instant::now();
+    assert_eq!(daemon.wait_for_exit(STOP).code(), Some(0));
+    assert!(
+        told.elapsed() > Duration::from_secs(9),
+        "{:?}",
+        told.elapsed()
+    );
+    assert_eq!(count(&daemon, "they are lost"), 1);
 }
 
 /// Clients come in the same moment as the daemon, long before it has read all.
