@@ -16,7 +16,7 @@ fn seen(server: &Server, name: &str) -> Vec<String> {
         let found = pairs
             .filter(|(found, _)| *found == name)
             .map(|(_, value)| value);
-        found.last().unwrap_or_default().to_owned()
+        found.next_back().unwrap_or_default().to_owned()
     };
     targets_seen(server).into_iter().map(value).collect()
 }
