@@ -13,7 +13,7 @@ fn seen(server: &Server, name: &str) -> Vec<String> {
     let value = |target: String| {
         let query = target.split_once('?').unwrap().1.to_owned();
         let pairs = query.split('&').filter_map(|pair| pair.split_once('='));
-        let found = pairs
+        let mut found = pairs
             .filter(|(found, _)| *found == name)
             .map(|(_, value)| value);
         found.next_back().unwrap_or_default().to_owned()
