@@ -223,11 +223,19 @@ impl External {
         self.lists.get_mut(key)
     }
 
+    /// Forgets the oldest list for which nobody waits.
     fn forget_oldest(&mut self) {
-        while let Some((_, key)) = self.by_age.pop_front() {
-            if self.lists.get(&key).is_some_and(|list| !list.fetching) {
-                self.lists.remove(&key);
+        for _ in 0..self.by_age.len() {
+            let Some((made, key)) = self.by_age.pop_front() else {
                 return;
+            };
+            match self.lists.get(&key) {
+                Some(list) if list.fetching => self.by_age.push_back((made, key)),
+                Some(_) => {
+                    self.lists.remove(&key);
+                    return;
+                }
+                None => {}
             }
         }
     }

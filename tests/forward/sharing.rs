@@ -2,7 +2,9 @@
 
 use crate::harness::{Daemon, Reply, leecher, subscriber};
 use crate::server::{Server, ok, send};
-use crate::{by_path_to, forward, forward_to, has_peers, platform, said, said_with, settings};
+use crate::{
+    PEERS, by_path_to, forward, forward_to, has_peers, platform, said, said_with, settings,
+};
 use std::sync::{Arc, Condvar, Mutex};
 
 /// Answers held back until they may go.
@@ -148,4 +150,24 @@ fn what_a_tracker_said_is_for_its_clients_only() {
     let scrape = scrape.scrape(&leecher(1).scrape_target());
     let counts = scrape.file(b"a swarm of 20 bytes.");
     assert_eq!(counts, Some([0, 2, 0]), "learned peers are not counted");
+}
+
+/// A tracker's list holds whoever announced to it: the one who asks, and those we know better.
+#[test]
+fn nobody_is_told_of_itself_nor_twice_of_another() {
+    let peers = [
+        "127.1.0.1:10001",
+        "127.1.0.2:10002",
+        PEERS[0],
+        PEERS[0],
+        PEERS[1],
+    ];
+    let tracker = Server::answering(said_with(&peers, ""));
+    let daemon = Daemon::start(&crate::with_targets("[127.0.0.0/8]", ""));
+    daemon.announce_from([127, 1, 0, 2], &leecher(2));
+    for _ in 0..2 {
+        let reply = forward(&daemon, tracker.address, &leecher(1));
+        assert!(has_peers(&reply));
+        assert_eq!(reply.peers().len(), 3, "{reply:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Many dead external trackers: those who have nothing to do with them notice nothing.
 
 use crate::harness::{Client, Daemon, leecher, subscriber};
-use crate::{by_path_to, settings};
+use crate::{by_path_to, with_targets};
 use socket2::{Domain, Socket, Type};
 use std::fs;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -45,10 +45,15 @@ impl BlackHole {
     }
 }
 
-/// A port at which nobody listens.
-fn refusing() -> SocketAddr {
+/// So many addresses at which nobody listens.
+fn refusing(count: u16) -> Vec<String> {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap()
+    let port = listener.local_addr().unwrap().port();
+    let address = |number: u16| {
+        let [high, low] = number.to_be_bytes();
+        format!("127.4.{high}.{low}:{port}")
+    };
+    (0..count).map(address).collect()
 }
 
 /// Announces to the daemon alone, one after the other, and says how long each took, sorted.
@@ -104,14 +109,12 @@ fn name_dead_hosts(daemon: &Daemon, hosts: &[String], stop: &AtomicBool, sent: &
 fn local_announces_keep_their_speed() {
     let holes: Vec<_> = (0..30).map(|_| BlackHole::new()).collect();
     let mut hosts: Vec<_> = holes.iter().map(|hole| hole.address.to_string()).collect();
-    for number in 0..30 {
-        hosts.push(refusing().to_string());
-        hosts.push(format!("tracker{number}.invalid"));
-    }
+    hosts.extend((0..30).map(|number| format!("tracker{number}.invalid")));
+    hosts.extend(refusing(940));
     // Or the black holes would not be black.
     let knock = TcpStream::connect_timeout(&holes[0].address, Duration::from_millis(50));
     assert!(knock.is_err());
-    let daemon = Daemon::start(&settings(""));
+    let daemon = Daemon::start(&with_targets("[127.0.0.0/8]", ""));
     let alone = local_announces(&daemon);
     let (threads_before, memory_before) = (figure(&daemon, "Threads:"), figure(&daemon, "VmRSS:"));
     let (stop, sent) = (AtomicBool::new(false), AtomicU32::new(0));

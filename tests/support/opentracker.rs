@@ -1,5 +1,6 @@
 //! Debian's opentracker, killed when it goes out of scope.
 
+use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -38,14 +39,36 @@ impl Opentracker {
             _folder: folder,
         };
         let started = Instant::now();
-        while TcpStream::connect(address).is_err() {
+        // It listens before it has read its list, and refuses everybody meanwhile.
+        while !tracker.accepts("started", hash) {
             assert!(
                 started.elapsed() < Duration::from_secs(10),
-                "opentracker does not listen"
+                "opentracker does not begin to work"
             );
             std::thread::park_timeout(Duration::from_millis(5));
         }
+        tracker.accepts("stopped", hash);
         tracker
+    }
+
+    /// Whether an announce is answered, and not with a refusal.
+    fn accepts(&self, event: &str, hash: &str) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.address) else {
+            return false;
+        };
+        let escaped: String = (0..40)
+            .step_by(2)
+            .map(|at| format!("%{}", &hash[at..at + 2]))
+            .collect();
+        let request = format!(
+            "GET /announce?info_hash={escaped}&peer_id=aaaaaaaaaaaaaaaaaaaa&port=1&left=1\
+             &event={event} HTTP/1.0\r\n\r\n"
+        );
+        let mut answer = Vec::new();
+        let exchanged = stream
+            .write_all(request.as_bytes())
+            .and_then(|()| stream.read_to_end(&mut answer));
+        exchanged.is_ok() && !answer.windows(14).any(|bytes| bytes == b"failure reason")
     }
 }
 
