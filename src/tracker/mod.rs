@@ -11,6 +11,7 @@ mod forwarded;
 mod learned;
 mod neighbors;
 mod persistence;
+mod relayed;
 mod settings;
 mod upkeep;
 mod upstreams;
