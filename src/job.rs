@@ -189,6 +189,20 @@ impl FetchPolicy {
 }
 
 impl FetchError {
+    /// Whether it is the host that is in trouble, and not what was asked of it: nobody shall be
+    /// able to have a tracker left alone by asking it for nonsense.
+    pub fn is_about_the_host(&self) -> bool {
+        matches!(
+            self,
+            FetchError::Unresolvable
+                | FetchError::Connect(_)
+                | FetchError::Tls(_)
+                | FetchError::Timeout
+                | FetchError::NotHttp
+                | FetchError::Status(500..)
+        )
+    }
+
     /// A short name for counters.
     pub fn name(&self) -> &'static str {
         match self {

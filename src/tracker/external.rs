@@ -81,6 +81,8 @@ impl Default for ForwardSettings {
 impl ForwardSettings {
     /// How a host is treated.
     pub fn rule(&self, host: &str) -> (Mode, bool) {
+        // A name with the root's dot behind it is the same name.
+        let host = host.strip_suffix('.').unwrap_or(host);
         let matches = |rule: &&TrackerRule| match rule.host.strip_prefix('*') {
             Some(suffix) => host.ends_with(suffix),
             None => host == rule.host,
@@ -97,21 +99,40 @@ pub(super) type ListKey = (Arc<[u8]>, InfoHash);
 #[derive(Debug, Default)]
 pub(super) struct List {
     pub learned: Learned,
-    /// When it said so.
-    fetched: Option<Timestamp>,
+    /// When it said so, and to what kind of client.
+    fetched: Option<(Timestamp, Asked)>,
     pub counts: Counts,
     pub warning: Option<Arc<str>>,
     refused: Option<(Arc<str>, Timestamp)>,
-    pub fetching: bool,
+    /// It is being asked, for a client of this kind.
+    pub fetching: Option<Asked>,
     /// Who waits for it.
     pub waiting: Vec<WaitId>,
     passed_on: VecDeque<PeerId>,
 }
 
+/// What makes a tracker's answer to one client useful for another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Asked {
+    /// Seeders may have been told of leechers only.
+    pub seeder: bool,
+    /// It wanted few peers, or none.
+    pub few: bool,
+}
+
+impl Asked {
+    /// Whether an answer to a client of this kind has all that another needs.
+    fn serves(self, other: Asked) -> bool {
+        (!self.seeder || other.seeder) && (!self.few || other.few)
+    }
+}
+
 impl List {
-    pub fn is_fresh(&self, now: Timestamp, refresh_interval: u32) -> bool {
+    /// Whether the tracker need not be asked again for such a client.
+    pub fn is_fresh(&self, now: Timestamp, refresh_interval: u32, asked: Asked) -> bool {
+        let is_fresh = |fetched: Timestamp| now.since(fetched) < refresh_interval;
         self.fetched
-            .is_some_and(|fetched| now.since(fetched) < refresh_interval)
+            .is_some_and(|(fetched, before)| is_fresh(fetched) && before.serves(asked))
     }
 
     /// Why the tracker refuses, as long as it is not asked again.
@@ -147,7 +168,7 @@ impl List {
             return;
         }
         self.refused = None;
-        self.fetched = Some(now);
+        self.fetched = Some((now, self.fetching.unwrap_or_default()));
         self.counts = Counts {
             seeders: reply.seeders.unwrap_or(0),
             leechers: reply.leechers.unwrap_or(0),
@@ -230,7 +251,7 @@ impl External {
                 return;
             };
             match self.lists.get(&key) {
-                Some(list) if list.fetching => self.by_age.push_back((made, key)),
+                Some(list) if list.fetching.is_some() => self.by_age.push_back((made, key)),
                 Some(_) => {
                     self.lists.remove(&key);
                     return;
@@ -250,9 +271,9 @@ impl External {
             let last = self
                 .lists
                 .get(&key)
-                .map(|list| (list.fetching, list.fetched));
+                .map(|list| (list.fetching.is_some(), list.fetched));
             match last {
-                Some((false, fetched)) if fetched.is_none_or(is_old) => {
+                Some((false, fetched)) if fetched.is_none_or(|(made, _)| is_old(made)) => {
                     self.lists.remove(&key);
                 }
                 Some(_) => self.by_age.push_back((now, key)),

@@ -1,7 +1,7 @@
 //! Forwarded announces and scrapes: who is answered at once, for whom an external tracker is
 //! asked, and what those are told who have waited.
 
-use super::external::{ListKey, Mode, Ready, WaitId, Waiting, Waits};
+use super::external::{Asked, ListKey, Mode, Ready, WaitId, Waiting, Waits};
 use super::learned::Places;
 use super::neighbors;
 use super::upstreams::{Declined, Question};
@@ -87,9 +87,10 @@ impl Tracker {
         let refresh_interval = self.settings.forward.refresh_interval;
         let enough = self.has_enough(&announce.info_hash, group);
         let timestamp = now.timestamp();
+        let asked = self.asked(&announce);
         let list = self.external.list(&key, timestamp);
         let last_words = matches!(announce.event, Event::Completed | Event::Stopped);
-        let is_known = list.is_fresh(timestamp, refresh_interval);
+        let is_known = list.is_fresh(timestamp, refresh_interval, asked);
         let refused = list.refusal(timestamp).is_some();
         let was_passed_on = list.was_passed_on(&announce.peer_id);
         let Some(group) = group else {
@@ -122,6 +123,15 @@ impl Tracker {
         Some(self.told(refused, &announce))
     }
 
+    /// Of which kind a client is, as far as an external tracker's answer goes.
+    pub(super) fn asked(&self, announce: &Announce) -> Asked {
+        let numwant = announce.numwant.unwrap_or(self.settings.numwant);
+        Asked {
+            seeder: announce.seeder,
+            few: numwant < self.settings.enough_peers,
+        }
+    }
+
     /// Asks an external tracker, or joins those who wait for it already. Returns by what name there
     /// is something to wait for.
     fn ask_for(
@@ -133,8 +143,9 @@ impl Tracker {
         now: Now,
     ) -> Option<WaitId> {
         let id = self.external.next_id();
+        let kind = self.asked(announce);
         let list = self.external.list(key, now.timestamp());
-        if mode == Mode::IfNeeded && list.fetching {
+        if mode == Mode::IfNeeded && list.fetching.is_some() {
             list.waiting.push(id);
             self.figures.upstream.shared += 1;
             return Some(id);
@@ -150,7 +161,7 @@ impl Tracker {
         if asked.is_ok() {
             list.pass_on(announce.peer_id);
             if mode == Mode::IfNeeded {
-                list.fetching = true;
+                list.fetching = Some(kind);
                 list.waiting.push(id);
             }
         }
@@ -289,7 +300,7 @@ impl Tracker {
         let Some(list) = self.external.known_list(key) else {
             return;
         };
-        list.fetching = false;
+        list.fetching = None;
         for id in std::mem::take(&mut list.waiting) {
             self.external.finish(id, None);
         }

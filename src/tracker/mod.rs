@@ -24,7 +24,7 @@ pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{Job, Outcome, Ticket};
+use crate::job::{FetchError, Job, Outcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm, Swarms,
 };
@@ -55,6 +55,8 @@ pub struct Tracker {
     external: External,
     upstreams: Upstreams<Purpose>,
     random: fastrand::Rng,
+    /// Swarms below this place have still to be shown to the neighbors.
+    to_be_noted: usize,
     figures: Figures,
     /// As they were in the last line of the log.
     logged: Figures,
@@ -120,6 +122,7 @@ impl Tracker {
             neighbors,
             external: External::default(),
             random,
+            to_be_noted: 0,
             figures: Figures::default(),
             logged: Figures::default(),
             next_line: now.plus(upkeep::MINUTE),
@@ -284,7 +287,8 @@ impl Tracker {
                 took_ms,
             } => {
                 self.count_fetched(&result, took_ms);
-                if let Some(purpose) = self.upstreams.finish(id, result.is_ok(), now) {
+                let is_down = result.as_ref().is_err_and(FetchError::is_about_the_host);
+                if let Some(purpose) = self.upstreams.finish(id, !is_down, now) {
                     self.take_fetched(purpose, result, now);
                 }
             }

@@ -255,6 +255,11 @@ impl Persistence {
         State::Collect(swarms.begin_collection(missing_too))
     }
 
+    /// Whether what the database knows is still being put back.
+    pub fn is_loading(&self) -> bool {
+        self.restoring
+    }
+
     /// Has all that has changed written as soon as possible.
     pub fn stop(&mut self) {
         self.stopping = Stopping::Wanted;

@@ -25,6 +25,7 @@ impl Tracker {
         self.swarms.set_rules(settings.rules.clone());
         self.upstreams.set_limits(settings.upstream_limits);
         self.neighbors.set(&settings.neighbors);
+        self.to_be_noted = self.swarms.len();
         self.settings = settings;
         self.next_groups = Some(groups);
         self.take_next_groups();
@@ -42,7 +43,8 @@ impl Tracker {
 
     /// When [`Tracker::handle_timeout`] wants to be called at the latest.
     pub fn next_timeout(&self) -> Now {
-        if self.swarms.is_regrouping() || self.census.is_counting() {
+        let is_busy = self.swarms.is_regrouping() || self.census.is_counting();
+        if is_busy || self.to_be_noted > 0 {
             return Now(0);
         }
         let persistence = self.persistence.as_ref();
@@ -65,8 +67,13 @@ impl Tracker {
         }
         let liveness = self.liveness(now);
         if let Some(persistence) = &mut self.persistence {
+            let was_loading = persistence.is_loading();
             persistence.proceed(&mut self.swarms, &self.groups, liveness, now);
+            if was_loading && !persistence.is_loading() {
+                self.to_be_noted = self.swarms.len();
+            }
         }
+        self.note_swarms();
         self.ask_neighbors(now);
         self.log_figures(now);
         if now < self.next_sweep && !self.swarms.is_regrouping() {
@@ -81,6 +88,19 @@ impl Tracker {
         let looked_at = self.swarms.len() + self.swarms.totals().peers();
         let pieces = looked_at / SWEEP_PIECE + 1;
         self.next_sweep = now.plus((pass / pieces as u64).max(1));
+    }
+
+    /// Shows the neighbors swarms that did not begin with an announce they have seen: those from
+    /// the database, and all of them to neighbors that are new.
+    fn note_swarms(&mut self) {
+        let end = self.to_be_noted.min(self.swarms.len());
+        self.to_be_noted = end.saturating_sub(SWEEP_PIECE);
+        for place in self.to_be_noted..end {
+            let swarm = self.swarms.at(place);
+            if swarm.has_members() {
+                self.neighbors.note(swarm.info_hash());
+            }
+        }
     }
 
     fn log_figures(&mut self, now: Now) {
