@@ -3,6 +3,7 @@
 use crate::harness::{Daemon, Settings, leecher, let_clock_go_on, subscriber, wait_until};
 use crate::said;
 use crate::server::{Server, ok, send};
+use nix::sys::signal::Signal;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -35,9 +36,13 @@ impl Neighbor {
 
     /// A daemon whose neighbor it is, with more keys, each with a comma before it.
     fn daemon(&self, keys: &str) -> Daemon {
+        Daemon::start(&self.settings(keys))
+    }
+
+    fn settings(&self, keys: &str) -> Settings {
         let url = self.server.url("/x/announce?h={info_hash}&numwant=1000");
         let section = format!("neighbors: [{{name: partner, announce_request: '{url}'{keys}}}]");
-        Daemon::start(&Settings::with_two_groups().section(&section))
+        Settings::with_two_groups().section(&section)
     }
 
     fn times(&self) -> Vec<Instant> {
@@ -58,6 +63,31 @@ fn announce(daemon: &Daemon, network: u8, number: u32) {
 
 fn swarm(number: u32) -> Vec<u8> {
     format!("the torrent {number:8}").into_bytes()
+}
+
+#[test]
+fn a_new_neighbor_is_asked_about_what_was_there_before_it() {
+    let neighbor = Neighbor::start();
+    let daemon = Daemon::start(&Settings::with_two_groups());
+    announce(&daemon, 1, 5);
+    announce(&daemon, 3, 6);
+    daemon.reload(&neighbor.settings(""));
+    wait_until("it to be asked", || neighbor.count() > 0);
+    assert_eq!(neighbor.count(), 1, "only what matters");
+}
+
+#[test]
+fn a_restart_asks_about_what_the_database_knows() {
+    let neighbor = Neighbor::start();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("peers.sqlite");
+    let database = format!("url: 'sqlite:{}'", file.display());
+    let mut daemon = Daemon::start(&Settings::with_two_groups().database(&database));
+    announce(&daemon, 1, 5);
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.wait_for_exit(Duration::from_secs(20)).success());
+    let _daemon = Daemon::start(&neighbor.settings("").database(&database));
+    wait_until("it to be asked", || neighbor.count() == 1);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! One fetch for all who want the same, and none where there is no need.
 
-use crate::harness::{Daemon, Reply, leecher, subscriber};
+use crate::harness::{Daemon, Reply, leecher, seeder, subscriber};
 use crate::server::{Server, ok, send};
 use crate::{
     PEERS, by_path_to, forward, forward_to, has_peers, platform, said, said_with, settings,
@@ -79,6 +79,28 @@ fn a_list_is_asked_for_again_when_it_is_old() {
         3,
         "its list is good for half an hour"
     );
+}
+
+/// Else whoever wants nothing would decide what all others get for half an hour.
+#[test]
+fn an_answer_to_a_poorer_question_does_not_serve_a_richer_one() {
+    let tracker = Server::answering(said());
+    let daemon = Daemon::start(&settings(""));
+    let ask = |announce| drop(forward(&daemon, tracker.address, &announce));
+    ask(leecher(1).set("numwant", 0));
+    ask(seeder(2).set("numwant", 200));
+    assert_eq!(tracker.heads().len(), 2);
+    ask(seeder(3));
+    ask(leecher(4).set("numwant", 1));
+    assert_eq!(
+        tracker.heads().len(),
+        3,
+        "a seeder may hear of leechers only"
+    );
+    ask(leecher(5));
+    ask(leecher(6));
+    ask(seeder(7).set("numwant", 1));
+    assert_eq!(tracker.heads().len(), 4);
 }
 
 /// Whoever has another account, or wants another torrent, has nothing to do with the first.

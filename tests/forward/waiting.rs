@@ -3,7 +3,7 @@
 
 use crate::harness::{Daemon, Reply, leecher, subscriber};
 use crate::server::{Server, hang, ok, send, trickle};
-use crate::{forward, has_peers, is_soon, said, said_with, settings};
+use crate::{forward, forward_to, has_peers, is_soon, said, said_with, settings};
 use std::net::{Shutdown, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -231,4 +231,27 @@ fn a_host_that_fails_five_times_is_left_alone() {
         assert!(started.elapsed() < UNDISTURBED);
     }
     assert_eq!(tracker.heads().len(), 10, "it is left alone");
+}
+
+/// Or any subscriber could have a tracker left alone for everybody.
+#[test]
+fn nonsense_that_a_host_is_asked_is_not_its_fault() {
+    let tracker = Server::start(|stream, head| {
+        if head.starts_with("GET /announce?") {
+            send(stream, &ok(&said()));
+        } else {
+            send(
+                stream,
+                b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno",
+            );
+        }
+    });
+    let daemon = Daemon::start(&settings(""));
+    for number in 1..=7 {
+        let query = leecher(1).set("client_ip", "127.1.0.1").query();
+        let target = format!("http/{}/nonsense/{number}?{query}", tracker.address);
+        let reply = forward_to(&daemon, &format!("/forwarded_announce/{target}"));
+        assert!(is_soon(&reply));
+    }
+    assert!(has_peers(&forward(&daemon, tracker.address, &leecher(1))));
 }
