@@ -1,4 +1,4 @@
-//! New connections: the last step of a turn, so that those who are being served go first.
+//! New connections: among the last steps of a turn, so that those who are being served go first.
 
 use super::connection::{Connection, Phase};
 use super::slots::Tenant;

@@ -2,7 +2,7 @@
 
 use super::address::Address;
 use super::groups::OTHER;
-use super::peers::Peers;
+use super::peers::{Class, Peers};
 use crate::bittorrent::{Counts, InfoHash};
 use crate::chain::{Linked, Links};
 use std::net::{Ipv4Addr, Ipv6Addr};
@@ -98,14 +98,15 @@ impl Swarm {
         any(&self.ipv4) || self.ipv6.as_ref().is_some_and(|peers| any(peers))
     }
 
-    /// How many peers of configured groups it has that can be handed out.
-    pub fn members(&self) -> usize {
-        fn count<A: Address>(peers: &Peers<A>) -> usize {
+    /// How many peers of configured groups it has of the classes that may count.
+    pub fn members(&self, may_count: impl Fn(&Class) -> bool) -> usize {
+        fn count<A: Address>(peers: &Peers<A>, may_count: impl Fn(&Class) -> bool) -> usize {
             let segments = peers.segments();
-            let members = segments.filter(|(class, _)| class.group != OTHER && !class.unlisted);
+            let members = segments.filter(|(class, _)| class.group != OTHER && may_count(class));
             members.map(|(_, range)| range.len()).sum()
         }
-        count(&self.ipv4) + self.ipv6.as_ref().map_or(0, |peers| count(peers))
+        let ipv6 = self.ipv6.as_ref();
+        count(&self.ipv4, &may_count) + ipv6.map_or(0, |peers| count(peers, &may_count))
     }
 
     /// Its peers by kind, and its finished downloads.

@@ -6,7 +6,7 @@
 //! there are more. Entering, leaving and changing class move at most one peer of each segment.
 
 use super::address::{Address, HashKeys};
-use super::groups::GroupId;
+use super::groups::{GroupId, PeerGroups};
 use super::index::Index;
 use super::marks::{Marks, Stamp};
 use crate::bittorrent::PeerId;
@@ -46,6 +46,15 @@ pub struct Class {
     pub unlisted: bool,
     /// Which of the last two versions of the peer groups put it into `group`.
     pub edition: bool,
+}
+
+impl Class {
+    /// Whether members of a group, seeders or not, may be given such peers.
+    pub fn is_for(&self, asker: GroupId, seeder: bool, groups: &PeerGroups) -> bool {
+        let useless = self.unlisted || (self.seeder && seeder);
+        let reachable = !self.confined || self.group == asker;
+        !useless && reachable && groups.visible(self.group, asker)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -175,9 +175,7 @@ impl Selection {
             segments.map(move |(class, range)| (class, place, range))
         });
         for (class, table, range) in segments {
-            let useless = class.unlisted || (class.seeder && asker.seeder);
-            let reachable = !class.confined || class.group == asker.group;
-            if !useless && reachable && groups.visible(class.group, asker.group) {
+            if class.is_for(asker.group, asker.seeder, groups) {
                 self.candidates.push(Candidates {
                     priority: groups.priority(class.group),
                     seeders: class.seeder,

@@ -10,7 +10,7 @@ use crate::bittorrent::{
     Announce, Event, Forwarded, InfoHash, UpstreamReply, UpstreamRequest, Wants,
 };
 use crate::job::{FetchError, FetchPolicy, Ticket};
-use crate::swarm::{GroupId, OTHER};
+use crate::swarm::{Class, GroupId, OTHER};
 use crate::time::Now;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -85,7 +85,6 @@ impl Tracker {
         self.figures.announces += 1;
         let group = self.register(&announce, ip, true, now);
         let refresh_interval = self.settings.forward.refresh_interval;
-        let enough = self.has_enough(&announce.info_hash, group);
         let timestamp = now.timestamp();
         let asked = self.asked(&announce);
         let list = self.external.list(&key, timestamp);
@@ -101,6 +100,7 @@ impl Tracker {
             self.set_times(ip, false);
             return Some(Answer::Announce(&self.reply, announce.compact));
         };
+        let enough = self.has_enough(&announce, group);
         let missing = mode == Mode::IfNeeded && !enough && !is_known;
         let must_ask = match mode {
             Mode::Never => false,
@@ -226,14 +226,14 @@ impl Tracker {
         asked
     }
 
-    /// Whether the network itself has enough peers for one of its clients.
-    fn has_enough(&self, info_hash: &InfoHash, group: Option<GroupId>) -> bool {
-        let members = self
-            .swarms
-            .get(info_hash)
-            .map_or(0, |swarm| swarm.members());
-        let itself = usize::from(group.is_some_and(|group| group != OTHER));
-        members.saturating_sub(itself) >= self.settings.enough_peers as usize
+    /// Whether the network itself has enough peers for a client, of those that it may be given.
+    fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
+        let is_for = |class: &Class| class.is_for(group, announce.seeder, &self.groups);
+        let swarm = self.swarms.get(&announce.info_hash);
+        let members = swarm.map_or(0, |swarm| swarm.members(is_for));
+        // The client itself has been entered already.
+        let itself = group != OTHER && !announce.seeder && announce.port.is_some();
+        members.saturating_sub(usize::from(itself)) >= self.settings.enough_peers as usize
     }
 
     /// Takes what another tracker has answered, or why it has not.

@@ -189,6 +189,8 @@ impl Session {
         service: &mut impl Service,
         answers: &mut Vec<u8>,
     ) -> Result<Option<usize>, Refusal> {
+        // A head ends in here or is too large: what comes behind has no say in which of the two.
+        let received = received.get(..=MAX_HEAD).unwrap_or(received);
         let mut fields = [const { MaybeUninit::uninit() }; MAX_FIELDS];
         match head::parse(received, &mut fields) {
             Ok(Some((head, length))) => {
@@ -350,6 +352,15 @@ mod tests {
         assert_eq!(status, Status::Idle);
         assert!(answers.ends_with("\r\n\r\nc=%E9%20x"));
         assert_eq!(serve(&bytewise(input), false), (answers, status));
+    }
+
+    #[test]
+    fn a_head_is_too_large_before_it_is_not_http() {
+        let mut input = vec![b'a'; MAX_HEAD + 1];
+        input.extend_from_slice(b" /\xff HTTP/1.1\r\n\r\n");
+        let (answers, status) = serve(&[&input], false);
+        assert!(answers.starts_with("HTTP/1.1 431 "));
+        assert_eq!(serve(&bytewise(&input), false), (answers, status));
     }
 
     /// Pieces of requests that are likely to be understood, or nearly.
