@@ -130,9 +130,14 @@ impl Asked {
 impl List {
     /// Whether the tracker need not be asked again for such a client.
     pub fn is_fresh(&self, now: Timestamp, refresh_interval: u32, asked: Asked) -> bool {
-        let is_fresh = |fetched: Timestamp| now.since(fetched) < refresh_interval;
+        let serves = self.fetched.is_some_and(|(_, before)| before.serves(asked));
+        serves && self.is_recent(now, refresh_interval)
+    }
+
+    /// Whether the tracker has answered anybody lately.
+    pub fn is_recent(&self, now: Timestamp, refresh_interval: u32) -> bool {
         self.fetched
-            .is_some_and(|(fetched, before)| is_fresh(fetched) && before.serves(asked))
+            .is_some_and(|(fetched, _)| now.since(fetched) < refresh_interval)
     }
 
     /// Why the tracker refuses, as long as it is not asked again.

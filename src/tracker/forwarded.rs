@@ -3,12 +3,9 @@
 
 use super::external::{Asked, ListKey, Mode, Ready, WaitId, Waiting, Waits};
 use super::learned::Places;
-use super::neighbors;
 use super::upstreams::{Declined, Question};
 use super::{Answer, Purpose, Tracker, answer};
-use crate::bittorrent::{
-    Announce, Event, Forwarded, InfoHash, UpstreamReply, UpstreamRequest, Wants,
-};
+use crate::bittorrent::{Announce, Event, Forwarded, UpstreamReply, UpstreamRequest, Wants};
 use crate::job::{FetchError, FetchPolicy, Ticket};
 use crate::swarm::{Class, GroupId, OTHER};
 use crate::time::Now;
@@ -124,7 +121,7 @@ impl Tracker {
     }
 
     /// Of which kind a client is, as far as an external tracker's answer goes.
-    pub(super) fn asked(&self, announce: &Announce) -> Asked {
+    fn asked(&self, announce: &Announce) -> Asked {
         let numwant = announce.numwant.unwrap_or(self.settings.numwant);
         Asked {
             seeder: announce.seeder,
@@ -177,12 +174,9 @@ impl Tracker {
         now: Now,
     ) -> Option<Answer<'_>> {
         let deadline = self.deadline(now);
-        let policy = &self.settings.forward.policy;
+        let policy = self.settings.forward.policy.clone();
         let id = self.external.next_id();
-        let purpose = Purpose::Client(id);
-        let asked = self
-            .upstreams
-            .ask(question, policy, purpose, (now, deadline));
+        let asked = self.ask(question, &policy, Purpose::Client(id), (now, deadline));
         let waiting = Waiting { ticket, ip, wants };
         if asked.is_ok() {
             self.let_wait(id, waiting, now);
@@ -211,7 +205,8 @@ impl Tracker {
         let _ = self.ask(question, &policy, Purpose::PassedOn, times);
     }
 
-    fn ask(
+    /// Has a worker ask another tracker, and counts that.
+    pub(super) fn ask(
         &mut self,
         question: Question,
         policy: &Arc<FetchPolicy>,
@@ -259,12 +254,7 @@ impl Tracker {
             Purpose::Client(id) => self.external.finish(id, Some(reply)),
             Purpose::PassedOn => {}
             Purpose::Neighbor(name, info_hash) => {
-                let places = Places {
-                    groups: &self.groups,
-                    version: self.groups_version,
-                    rules: self.swarms.rules(),
-                    keys: self.swarms.keys(),
-                };
+                let places = Places::new(&self.groups, self.groups_version, &self.swarms);
                 let peers = &reply.peers;
                 self.neighbors
                     .handle_answer(&name, info_hash, peers, now, places);
@@ -285,12 +275,7 @@ impl Tracker {
     }
 
     fn take_list(&mut self, key: &ListKey, reply: &UpstreamReply, now: Now) {
-        let places = Places {
-            groups: &self.groups,
-            version: self.groups_version,
-            rules: self.swarms.rules(),
-            keys: self.swarms.keys(),
-        };
+        let places = Places::new(&self.groups, self.groups_version, &self.swarms);
         let lifetime = self.settings.forward.peers_expiry_interval;
         let list = self.external.list(key, now.timestamp());
         list.take(reply, lifetime, now.timestamp(), places);
@@ -303,28 +288,6 @@ impl Tracker {
         list.fetching = None;
         for id in std::mem::take(&mut list.waiting) {
             self.external.finish(id, None);
-        }
-    }
-
-    /// Asks the neighbors what is due.
-    pub(super) fn ask_neighbors(&mut self, now: Now) {
-        loop {
-            let matters = |info_hash: &InfoHash| {
-                let swarm = self.swarms.get(info_hash);
-                swarm.is_some_and(|swarm| swarm.has_members())
-            };
-            let Some(due) = self.neighbors.next_question(now, matters) else {
-                return;
-            };
-            let (name, info_hash) = (due.name, due.info_hash);
-            let purpose = Purpose::Neighbor(name.clone(), info_hash);
-            let times = (now, now.plus(neighbors::PATIENCE));
-            let asked = self.ask(due.question, &due.policy, purpose, times);
-            if let Err(declined) = asked {
-                let reason = declined.to_string();
-                self.neighbors
-                    .handle_failure(&name, info_hash, &reason, now);
-            }
         }
     }
 }

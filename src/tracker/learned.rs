@@ -3,7 +3,7 @@
 
 use crate::bittorrent::PeerId;
 use crate::swarm::{
-    Address, HashKeys, Liveness, Marks, Peer, PeerGroups, Peers, Rules, Stamp, Table,
+    Address, HashKeys, Liveness, Marks, Peer, PeerGroups, Peers, Rules, Stamp, Swarms, Table,
 };
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -28,6 +28,18 @@ pub(super) struct Places<'a> {
     pub version: u32,
     pub rules: &'a Rules,
     pub keys: &'a HashKeys,
+}
+
+impl<'a> Places<'a> {
+    /// The places that these groups, of this version, and the rules of the swarms make.
+    pub fn new(groups: &'a PeerGroups, version: u32, swarms: &'a Swarms) -> Places<'a> {
+        Places {
+            groups,
+            version,
+            rules: swarms.rules(),
+            keys: swarms.keys(),
+        }
+    }
 }
 
 /// The address families, as far as learned peers go.

@@ -207,12 +207,7 @@ impl Tracker {
     /// and for a client of an external tracker those of its `list`. A neighbor gets the first only.
     fn choose_peers(&mut self, client: Client<'_>, list: Option<&ListKey>, now: Now) {
         let info_hash = &client.announce.info_hash;
-        let places = Places {
-            groups: &self.groups,
-            version: self.groups_version,
-            rules: self.swarms.rules(),
-            keys: self.swarms.keys(),
-        };
+        let places = Places::new(&self.groups, self.groups_version, &self.swarms);
         let neighbors = (!client.is_neighbor)
             .then(|| self.neighbors.learned(info_hash, places))
             .flatten();

@@ -2,7 +2,7 @@
 //! beside it where that may be shared.
 
 use super::answer::Client;
-use super::external::{Asked, ListKey, Ready, Waiting, Waits};
+use super::external::{ListKey, Ready, Waiting, Waits};
 use super::{Answer, Tracker, answer};
 use crate::bittorrent::{Announce, Counts, Failure, InfoHash, UpstreamReply};
 use crate::swarm::{Address, GroupId};
@@ -25,11 +25,7 @@ impl Tracker {
                 let refresh_interval = self.settings.forward.refresh_interval;
                 let timestamp = now.timestamp();
                 let list = self.external.list(&key, timestamp);
-                let anything = Asked {
-                    seeder: true,
-                    few: true,
-                };
-                let missing = !list.is_fresh(timestamp, refresh_interval, anything);
+                let missing = !list.is_recent(timestamp, refresh_interval);
                 let refused = self.fill_shared(&announce, ip, group, &key, missing, now);
                 if let Some(said) = ready.reply.filter(|_| own_times) {
                     self.tell_times(&said);

@@ -2,8 +2,8 @@
 //! neighbors, the log's line a minute, a reload; and the jobs that come of it.
 
 use super::persistence::Persistence;
-use super::{Settings, Tracker};
-use crate::bittorrent::UpstreamReply;
+use super::{Purpose, Settings, Tracker, neighbors};
+use crate::bittorrent::{InfoHash, UpstreamReply};
 use crate::job::{FetchError, Job, StoreJob, StoreOutcome};
 use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
@@ -99,6 +99,28 @@ impl Tracker {
             let swarm = self.swarms.at(place);
             if swarm.has_members() {
                 self.neighbors.note(swarm.info_hash());
+            }
+        }
+    }
+
+    /// Asks the neighbors what is due.
+    fn ask_neighbors(&mut self, now: Now) {
+        loop {
+            let matters = |info_hash: &InfoHash| {
+                let swarm = self.swarms.get(info_hash);
+                swarm.is_some_and(|swarm| swarm.has_members())
+            };
+            let Some(due) = self.neighbors.next_question(now, matters) else {
+                return;
+            };
+            let (name, info_hash) = (due.name, due.info_hash);
+            let purpose = Purpose::Neighbor(name.clone(), info_hash);
+            let times = (now, now.plus(neighbors::PATIENCE));
+            let asked = self.ask(due.question, &due.policy, purpose, times);
+            if let Err(declined) = asked {
+                let reason = declined.to_string();
+                self.neighbors
+                    .handle_failure(&name, info_hash, &reason, now);
             }
         }
     }
