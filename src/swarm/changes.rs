@@ -1,21 +1,19 @@
-//! What has changed since the database was last told, and what the database still knows.
+//! What has changed since the database was last told.
 //!
 //! A peer that has changed costs one bit; a peer that is gone is kept in a list until the next
 //! write. The list is bounded: where it overflows (a database that is away for long), the rows of
-//! the database are compared with the memory afterwards, and what nobody knows any more is
-//! removed. The same comparison, with peers put back instead of removed, loads a daemon that has
-//! just started.
+//! the database are compared with the memory afterwards (see `comparison`), and what nobody knows
+//! any more is removed. The same comparison, with peers put back instead of removed, loads a daemon
+//! that has just started.
 
 use super::groups::PeerGroups;
-use super::marks::{Mark, Marks, Stamp};
+use super::marks::Mark;
 use super::one_swarm::{Family, Swarm};
 use super::peers::{Class, Peer, Peers};
-use super::selection::Liveness;
-use super::swarms::{Placed, Swarms};
+use super::swarms::Swarms;
 use crate::bittorrent::InfoHash;
 use crate::record::{Changes, Origin, PeerKey, PeerRecord, SwarmRecord};
 use crate::time::Timestamp;
-use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Peers and swarms that are gone and of which the database has not been told. 26 bytes each: more
@@ -29,10 +27,10 @@ pub(super) struct Gone {
     pub wanted: bool,
     /// It may know peers that are not known here yet.
     pub loading: bool,
-    peers: Vec<PeerKey>,
+    pub peers: Vec<PeerKey>,
     swarms: Vec<InfoHash>,
     /// Some more are gone, nobody knows which.
-    overflowed: bool,
+    pub overflowed: bool,
 }
 
 impl Gone {
@@ -184,119 +182,6 @@ impl Swarms {
         swarm.changed |= is_split && self.sweep.is_regrouping();
         true
     }
-
-    /// Begins a comparison of all rows of the database with the memory.
-    pub fn begin_comparison(&mut self) {
-        self.compared = !self.compared;
-        self.gone.overflowed = false;
-    }
-
-    /// Compares rows of peers. What is different is marked as changed, and what is not known is
-    /// gone; or with `restore`, while a daemon that has just started loads, put back if it is
-    /// alive and has not said good-bye meanwhile.
-    pub fn compare_peers(
-        &mut self,
-        records: impl Iterator<Item = PeerRecord>,
-        restore: bool,
-        groups: &PeerGroups,
-        liveness: Liveness,
-    ) {
-        let key = |peer: &PeerKey| (peer.info_hash, peer.ip, peer.port);
-        let gone: HashSet<_> = self.gone.peers.iter().map(key).collect();
-        for record in records {
-            let may_return = restore && !gone.contains(&key(&record.key));
-            let known = match record.key.ip {
-                IpAddr::V4(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
-                IpAddr::V6(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
-            };
-            if !known {
-                let PeerKey {
-                    info_hash,
-                    ip,
-                    port,
-                } = record.key;
-                self.gone.peer(info_hash, ip, port);
-            }
-        }
-    }
-
-    /// Returns whether the peer is known, by now.
-    fn compare_peer<A: Family>(
-        &mut self,
-        record: &PeerRecord,
-        ip: A,
-        may_return: bool,
-        groups: &PeerGroups,
-        liveness: Liveness,
-    ) -> bool {
-        let PeerKey {
-            info_hash, port, ..
-        } = record.key;
-        let slot = self.slot(&info_hash);
-        let peers = slot.map(|slot| A::peers_mut(&mut self.swarms[slot]));
-        let found = peers.and_then(|peers| Some((peers.find(ip, port, &self.keys)?, peers)));
-        if let (Some((position, peers)), Some(slot)) = (found, slot) {
-            let class = peers.class(position);
-            let peer = peers.get_mut(position);
-            peer.marks.set(Mark::Compared, self.compared);
-            if is_different(record, peer, class, groups, liveness.expiry) {
-                peer.marks.set(Mark::Changed, true);
-                self.swarms[slot].changed = true;
-            }
-            return true;
-        }
-        let has_room = self.totals.peers() < self.rules.max_peers;
-        if !(may_return && has_room && liveness.is_alive(record.last_announce)) {
-            return false;
-        }
-        let slot = slot.unwrap_or_else(|| self.add_swarm(&info_hash));
-        let placed = Placed {
-            group: groups.find(ip.into()),
-            edition: self.edition,
-        };
-        let class = self.rules.class((ip, port), placed, record.seeder);
-        let last_announce = record.last_announce.min(liveness.now);
-        let moved = *groups.name(placed.group) != record.group;
-        let mut marks = Marks::default();
-        marks.set(Mark::Completed, record.completed);
-        marks.set(Mark::Forwarded, record.origin == Origin::Forwarded);
-        marks.set(Mark::Compared, self.compared);
-        marks.set(Mark::Changed, moved);
-        let peer = Peer {
-            ip,
-            port,
-            id: record.peer_id,
-            marks,
-            stamp: Stamp::at(last_announce),
-            last_announce,
-        };
-        A::peers_mut(&mut self.swarms[slot]).insert(class, peer, &self.keys);
-        self.totals.add(class);
-        self.swarms[slot].changed |= moved;
-        self.note_size(slot);
-        true
-    }
-
-    /// Compares rows of swarms, after those of all peers. With `restore`, the downloads finished
-    /// before the daemon was started are added to those since.
-    pub fn compare_swarms(&mut self, records: impl Iterator<Item = SwarmRecord>, restore: bool) {
-        for record in records {
-            let Some(slot) = self.slot(&record.info_hash) else {
-                self.gone.swarm(record.info_hash);
-                continue;
-            };
-            let swarm = &mut self.swarms[slot];
-            if restore {
-                swarm.completions = swarm.completions.saturating_add(record.completions);
-            }
-            let counts = swarm.counts();
-            let same = counts.seeders == record.seeders
-                && counts.leechers == record.leechers
-                && counts.completions == record.completions;
-            swarm.changed |= !same;
-            swarm.compared = self.compared;
-        }
-    }
 }
 
 fn record(swarm: &Swarm, last_seen: Timestamp) -> SwarmRecord {
@@ -314,20 +199,6 @@ fn record(swarm: &Swarm, last_seen: Timestamp) -> SwarmRecord {
 /// A peer that is put back after a restart then lives at least three quarters of its time.
 pub(super) fn laziness(expiry: u32) -> u32 {
     expiry / 4
-}
-
-fn is_different<A>(
-    record: &PeerRecord,
-    peer: &Peer<A>,
-    class: Class,
-    groups: &PeerGroups,
-    expiry: u32,
-) -> bool {
-    record.peer_id != peer.id
-        || record.seeder != class.seeder
-        || record.completed != peer.marks.has(Mark::Completed)
-        || record.group != *groups.name(class.group)
-        || peer.last_announce.since(record.last_announce) > laziness(expiry)
 }
 
 /// Looks for changed peers in one swarm.
@@ -395,6 +266,7 @@ impl Search<'_> {
 #[cfg(test)]
 mod tests {
     use super::super::address::HashKeys;
+    use super::super::selection::Liveness;
     use super::super::swarms::{Arrival, Rules};
     use super::*;
     use crate::bittorrent::PeerId;

@@ -15,6 +15,7 @@
 
 mod address;
 mod changes;
+mod comparison;
 mod groups;
 mod index;
 mod marks;

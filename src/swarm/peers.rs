@@ -288,6 +288,17 @@ mod tests {
     use std::collections::BTreeMap;
     use std::net::Ipv4Addr;
 
+    fn peer(ip: Ipv4Addr, port: u16, announced: u32) -> Peer<Ipv4Addr> {
+        Peer {
+            ip,
+            port,
+            id: PeerId([0; 20]),
+            marks: Marks::default(),
+            stamp: Stamp::at(Timestamp(0)),
+            last_announce: Timestamp(announced),
+        }
+    }
+
     fn check(peers: &Peers<Ipv4Addr>, model: &BTreeMap<(Ipv4Addr, u16), Class>, keys: &HashKeys) {
         assert_eq!(peers.len(), model.len());
         assert_eq!(
@@ -333,15 +344,7 @@ mod tests {
                     assert_eq!(model.remove(&(ip, port)), Some(was));
                 }
                 None if round / 1_000 % 2 == 0 => {
-                    let peer = Peer {
-                        ip,
-                        port,
-                        id: PeerId([0; 20]),
-                        marks: Marks::default(),
-                        stamp: Stamp::at(Timestamp(0)),
-                        last_announce: Timestamp(round),
-                    };
-                    peers.insert(class, peer, &keys);
+                    peers.insert(class, peer(ip, port, round), &keys);
                     model.insert((ip, port), class);
                 }
                 None => {}
@@ -366,15 +369,7 @@ mod tests {
             let mut peers = Peers::default();
             let ip = Ipv4Addr::new(127, 0, 0, 1);
             let mut insert = |ip, port, at| {
-                let peer = Peer {
-                    ip,
-                    port,
-                    id: PeerId([0; 20]),
-                    marks: Marks::default(),
-                    stamp: Stamp::at(Timestamp(0)),
-                    last_announce: Timestamp(at),
-                };
-                peers.insert(class, peer, &keys);
+                peers.insert(class, peer(ip, port, at), &keys);
             };
             (0..others).for_each(|n| insert(Ipv4Addr::new(127, 9, 0, n), 7, 0));
             insert(ip, 10, 50);
