@@ -12,7 +12,7 @@ const EMPTY: u32 = u32::MAX;
 const MOVED: u32 = u32::MAX - 1;
 /// Slots moved to the new table with each insertion or removal. The new table has room until the
 /// old one is empty (see [`Index::resize_if_needed`]).
-const STEP: usize = 8;
+const STEP: usize = 32;
 const SMALLEST: usize = 16;
 
 /// The index. Positions must be dense: smaller than the number of entries, but for the moment of
