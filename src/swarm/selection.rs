@@ -9,6 +9,7 @@ use super::groups::{GroupId, PeerGroups, Priority};
 use super::peers::{Peers, id_tag};
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
+use std::hint::black_box;
 use std::ops::Range;
 
 /// Peers that are taken in one go: a priority is cut into blocks of so many, from a random place
@@ -17,6 +18,8 @@ use std::ops::Range;
 /// be waited for one after the other. Every peer stays as likely as any other, as the blocks
 /// begin elsewhere each time.
 const BLOCK: u32 = 8;
+/// Blocks that are fetched from memory together, and looked at then.
+const FETCHED_AHEAD: usize = 8;
 /// Peers may be looked at in vain (expired ones, one peer id used by many). Beyond so many for
 /// each place, or so many in all, the list stays shorter.
 const LOOKS_PER_PLACE: usize = 4;
@@ -143,19 +146,11 @@ impl Selection {
             return &self.chosen;
         }
         self.find_candidates(tables, asker, groups);
-        let tag = id_tag(&asker.id);
-        let may_be_given = |pick: Pick| {
-            let (before, rest) = tables.split_at(pick.table as usize);
-            let (table, position) = (&rest[0], pick.position as usize);
-            let peer = table.peers.hot(position);
-            let is_before = |table: &Table<'_, A>| {
-                let found = table.peers.find(peer.ip, peer.port, keys);
-                found.is_some()
-            };
-            table.liveness.is_alive(peer.last_announce)
-                && (peer.tag != tag || table.peers.id(position) != asker.id)
-                && asker.own != Some((peer.ip, peer.port))
-                && !before.iter().any(is_before)
+        let judge = Judge {
+            tables,
+            keys,
+            asker,
+            tag: id_tag(&asker.id),
         };
         let reserved = wanted.outside.min(wanted.places / 4);
         // A priority with nobody but the asker in it is not used, even if none are enough.
@@ -166,7 +161,7 @@ impl Selection {
         while let Some(first) = unused.first() {
             let same = |candidate: &&Candidates| candidate.priority == first.priority;
             let (now, later) = unused.split_at(unused.iter().take_while(same).count());
-            self.draw(now, wanted.places, &may_be_given, random);
+            self.draw(now, wanted.places, &judge, random);
             unused = later;
             if self.chosen.len() >= enough {
                 break;
@@ -177,7 +172,7 @@ impl Selection {
         for seeders in [true, false] {
             let alike = unused.chunk_by(|one, next| one.kind() == next.kind());
             for alike in alike.filter(|alike| alike[0].seeders == seeders) {
-                self.draw(alike, inside + reserved, &may_be_given, random);
+                self.draw(alike, inside + reserved, &judge, random);
             }
         }
         // All places were filled from inside; what came from outside takes some of them back.
@@ -215,11 +210,11 @@ impl Selection {
 
     /// Adds peers of all of `candidates`, each as likely as any other, until `chosen` has `limit`
     /// or there are no more.
-    fn draw(
+    fn draw<A: Address>(
         &mut self,
         candidates: &[Candidates],
         limit: usize,
-        may_be_given: &impl Fn(Pick) -> bool,
+        judge: &Judge<'_, A>,
         random: &mut fastrand::Rng,
     ) {
         let places = limit.saturating_sub(self.chosen.len());
@@ -227,29 +222,66 @@ impl Selection {
         if places == 0 || total == 0 {
             return;
         }
-        let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
         let blocks = total.div_ceil(BLOCK);
+        let most = LOOKS.max(places * LOOKS_PER_PLACE).div_ceil(BLOCK as usize);
+        let mut left = most.min(blocks as usize);
         let stride = STRIDES[random.usize(0..STRIDES.len())] % blocks;
         let (start, mut block) = (random.u32(0..total), random.u32(0..blocks));
-        for _ in 0..blocks {
-            let first = block * BLOCK;
-            let length = BLOCK.min(total - first);
-            let mut cursor = Cursor::at(candidates, around(start + first, total));
-            for _ in 0..length {
-                let pick = cursor.next(candidates);
-                if may_be_given(pick) {
-                    self.chosen.push(pick);
-                    if self.chosen.len() >= limit {
-                        return;
+        while left > 0 {
+            let ahead = left.min(FETCHED_AHEAD);
+            left -= ahead;
+            let mut cursors = [(Cursor::default(), 0); FETCHED_AHEAD];
+            for (cursor, length) in &mut cursors[..ahead] {
+                let first = block * BLOCK;
+                *length = BLOCK.min(total - first);
+                *cursor = Cursor::at(candidates, around(start + first, total));
+                judge.fetch(cursor.here(candidates));
+                block = around(block + stride, blocks);
+            }
+            for (cursor, length) in &mut cursors[..ahead] {
+                for _ in 0..*length {
+                    let pick = cursor.next(candidates);
+                    if judge.may_be_given(pick) {
+                        self.chosen.push(pick);
+                        if self.chosen.len() >= limit {
+                            return;
+                        }
                     }
                 }
             }
-            looks = looks.saturating_sub(length as usize);
-            if looks == 0 {
-                return;
-            }
-            block = around(block + stride, blocks);
         }
+    }
+}
+
+/// Says who may be given to an asker.
+struct Judge<'a, A> {
+    tables: &'a [Table<'a, A>],
+    keys: &'a HashKeys,
+    asker: &'a Asker<A>,
+    tag: u16,
+}
+
+impl<A: Address> Judge<'_, A> {
+    fn may_be_given(&self, pick: Pick) -> bool {
+        let (before, rest) = self.tables.split_at(pick.table as usize);
+        let (table, position) = (&rest[0], pick.position as usize);
+        let peer = table.peers.hot(position);
+        let is_before = |table: &Table<'_, A>| {
+            let found = table.peers.find(peer.ip, peer.port, self.keys);
+            found.is_some()
+        };
+        table.liveness.is_alive(peer.last_announce)
+            && (peer.tag != self.tag || table.peers.id(position) != self.asker.id)
+            && self.asker.own != Some((peer.ip, peer.port))
+            && !before.iter().any(is_before)
+    }
+
+    /// Has the processor fetch the block of peers that begins with this one.
+    fn fetch(&self, pick: Pick) {
+        let peers = self.tables[pick.table as usize].peers;
+        let (first, last) = (pick.position as usize, (pick.position + BLOCK - 1) as usize);
+        let last = last.min(peers.len() - 1);
+        black_box(peers.hot(first).port ^ peers.hot(last).port);
     }
 }
 
@@ -259,6 +291,7 @@ fn around(number: u32, end: u32) -> u32 {
 }
 
 /// Walks around candidates, which have at least one peer each, as if they were one ring.
+#[derive(Clone, Copy, Default)]
 struct Cursor {
     candidate: usize,
     position: u32,
@@ -279,15 +312,19 @@ impl Cursor {
         }
     }
 
+    /// The peer where it stands.
+    fn here(&self, candidates: &[Candidates]) -> Pick {
+        Pick {
+            table: candidates[self.candidate].table,
+            position: self.position,
+        }
+    }
+
     /// The peer where it stands; goes on to the next.
     fn next(&mut self, candidates: &[Candidates]) -> Pick {
-        let candidate = &candidates[self.candidate];
-        let pick = Pick {
-            table: candidate.table,
-            position: self.position,
-        };
+        let pick = self.here(candidates);
         self.position += 1;
-        if self.position == candidate.range.end {
+        if self.position == candidates[self.candidate].range.end {
             self.candidate = (self.candidate + 1) % candidates.len();
             self.position = candidates[self.candidate].range.start;
         }
