@@ -1,6 +1,6 @@
 //! `btrt.log` and its earlier files.
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDateTime, Timelike};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{FileExt, MetadataExt};
@@ -89,25 +89,38 @@ impl LogFile {
         if self.file.metadata()?.len() == 0 {
             return Ok(());
         }
-        let to = self.unused_name(now);
+        let to = self.unused_name(now)?;
         fs::rename(self.folder.join(CURRENT), to)?;
         self.follow()
     }
 
-    fn unused_name(&self, now: NaiveDateTime) -> PathBuf {
-        let stamp = now.format(STAMP);
-        let mut path = self.folder.join(format!("btrt_{stamp}.log"));
-        let mut number = 1;
-        while path.symlink_metadata().is_ok() {
-            number += 1;
-            path = self.folder.join(format!("btrt_{stamp}-{number}.log"));
-        }
-        path
+    /// One that sorts behind all others of the same second, also if the first of them are removed.
+    fn unused_name(&self, now: NaiveDateTime) -> io::Result<PathBuf> {
+        let stamp = now.format(STAMP).to_string();
+        let second = now.with_nanosecond(0).unwrap_or(now);
+        let earlier = self.earlier()?;
+        let last = earlier.iter().rev().find(|((time, _), _)| *time == second);
+        let first_free = last.map_or(1, |((_, number), _)| number.saturating_add(1));
+        // Something that is no file of ours may have such a name as well.
+        (first_free..=u32::MAX)
+            .map(|number| self.folder.join(name(&stamp, number)))
+            .find(|path| path.symlink_metadata().is_err())
+            .ok_or_else(|| ErrorKind::AlreadyExists.into())
     }
 
-    /// Removes the oldest of the renamed files, so that `keep` are left. Whatever bears another
-    /// kind of name, or is no file, is somebody else's.
+    /// Removes the oldest of the renamed files, so that `keep` are left.
     pub fn remove_old(&self, keep: usize) -> io::Result<()> {
+        let earlier = self.earlier()?;
+        let surplus = earlier.len().saturating_sub(keep);
+        for (_, path) in &earlier[..surplus] {
+            fs::remove_file(path)?;
+        }
+        Ok(())
+    }
+
+    /// The renamed files, oldest first. Whatever bears another kind of name, or is no file, is
+    /// somebody else's.
+    fn earlier(&self) -> io::Result<Vec<(Age, PathBuf)>> {
         let mut earlier = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let entry = entry?;
@@ -117,11 +130,7 @@ impl LogFile {
             }
         }
         earlier.sort_unstable();
-        let surplus = earlier.len().saturating_sub(keep);
-        for (_, path) in &earlier[..surplus] {
-            fs::remove_file(path)?;
-        }
-        Ok(())
+        Ok(earlier)
     }
 }
 
@@ -153,21 +162,27 @@ fn is_torn(file: &File, length: u64) -> io::Result<bool> {
     Ok(last != *b"\n")
 }
 
-/// What sorts the names of earlier files by age; nothing for any other name.
-fn age(name: &str) -> Option<(NaiveDateTime, u32)> {
-    let middle = name.strip_prefix("btrt_")?.strip_suffix(".log")?;
+/// What sorts renamed files: the second of the switch, and the number of the switch within it.
+type Age = (NaiveDateTime, u32);
+
+fn name(stamp: &str, number: u32) -> String {
+    match number {
+        1 => format!("btrt_{stamp}.log"),
+        number => format!("btrt_{stamp}-{number}.log"),
+    }
+}
+
+/// The age that a name tells; nothing if [`name`] would not write it just so.
+fn age(text: &str) -> Option<Age> {
+    let middle = text.strip_prefix("btrt_")?.strip_suffix(".log")?;
     let (stamp, number) = middle.split_at_checked("YYYY-MM-DD_HH-MM-SS".len())?;
     let time = NaiveDateTime::parse_from_str(stamp, STAMP).ok()?;
     let number = match number {
         "" => 1,
         number => number.strip_prefix('-')?.parse().ok()?,
     };
-    let again = match number {
-        0 => return None,
-        1 => format!("btrt_{}.log", time.format(STAMP)),
-        number => format!("btrt_{}-{number}.log", time.format(STAMP)),
-    };
-    (again == name).then_some((time, number))
+    let is_ours = number > 0 && name(&time.format(STAMP).to_string(), number) == text;
+    is_ours.then_some((time, number))
 }
 
 #[cfg(test)]
@@ -216,6 +231,14 @@ mod tests {
         assert_eq!(content(&folder, &second), "b\n");
         assert_eq!(content(&folder, &third), "c\n");
         assert_eq!(content(&folder, CURRENT), "");
+        // The name of one that is removed is not used again, as it would be the oldest.
+        file.remove_old(1).unwrap();
+        append(&mut file, "d\n");
+        file.switch(now).unwrap();
+        file.remove_old(1).unwrap();
+        let fourth = format!("{stamp}-4.log");
+        assert_eq!(names(&folder), [CURRENT, &fourth]);
+        assert_eq!(content(&folder, &fourth), "d\n");
     }
 
     #[test]
