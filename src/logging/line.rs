@@ -1,7 +1,7 @@
 //! What a line looks like: `2026-11-22 14:03:07.512 [info] text`, in local time.
 
 use super::CRITICAL;
-use chrono::{DateTime, Local};
+use chrono::{DateTime, Datelike, Local, Timelike};
 use log::{Level, Record};
 use std::fmt::{self, Write};
 
@@ -30,7 +30,15 @@ pub struct Stamp<'a>(pub &'a DateTime<Local>);
 
 impl fmt::Display for Stamp<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m-%d %H:%M:%S%.3f"))
+        // Chrono's own format would make up a third of what the loop spends on a line.
+        let (day, time) = (self.0.date_naive(), self.0.time());
+        let (year, month, day) = (day.year(), day.month(), day.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        let millisecond = time.nanosecond() / 1_000_000;
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}.{millisecond:03}"
+        )
     }
 }
 

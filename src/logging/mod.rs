@@ -1,8 +1,8 @@
 //! The log: what its lines look like, and where they go.
 //!
 //! ```text
-//! log!(…) → flexi_logger (levels) → line → queue → writer → file
-//!                                        ↘ queue → standard error
+//! info!(…) → flexi_logger → line → queue → writer → file
+//!                                ↘ queue → copy → standard error
 //! ```
 //!
 //! The thread that logs, mostly the loop, only makes the line. Two threads write: one the file,
@@ -64,7 +64,7 @@ pub fn start(settings: &Logging) -> io::Result<Log> {
     };
     let levels = Logger::with(specification(settings.level))
         .log_to_writer(Box::new(queues.clone()))
-        // It could only complain of a queue, which never fails.
+        // Nothing is left for it to complain of: a queue never fails.
         .error_channel(ErrorChannel::DevNull)
         .panic_if_error_channel_is_broken(false)
         .start()

@@ -12,6 +12,7 @@ use crate::config::Logging;
 use chrono::{DateTime, Local, NaiveDateTime};
 use log::{error, warn};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,7 +46,7 @@ impl Writer {
     /// Opens the log and, if a switch was missed while nobody ran, begins a new file.
     pub fn new(settings: &Logging, queue: Arc<Queue<Orders>>) -> io::Result<Writer> {
         let file = LogFile::open(&settings.path)?;
-        let now = Local::now().naive_local();
+        let now = Local::now();
         let mut writer = Writer {
             queue,
             schedule: Schedule::new(settings.switch_time, day_of(&file, now)?),
@@ -55,8 +56,8 @@ impl Writer {
             is_failing: false,
             reason: None,
         };
-        if writer.schedule.is_due(now) {
-            writer.switch(now);
+        if writer.schedule.is_due(now.naive_local()) {
+            writer.switch(now.naive_local());
         }
         Ok(writer)
     }
@@ -150,10 +151,10 @@ impl Writer {
 }
 
 /// The file belongs to the day on which it was last written to, maybe by an earlier run.
-fn day_of(file: &LogFile, now: NaiveDateTime) -> io::Result<NaiveDateTime> {
+fn day_of(file: &LogFile, now: DateTime<Local>) -> io::Result<NaiveDateTime> {
     let metadata = file.metadata()?;
-    if metadata.len() == 0 {
-        return Ok(now);
-    }
-    Ok(DateTime::<Local>::from(metadata.modified()?).naive_local())
+    let written = DateTime::from_timestamp(metadata.mtime(), 0);
+    let written = written.filter(|&written| metadata.len() > 0 && written < now);
+    let day = written.map_or(now, |written| written.with_timezone(&Local));
+    Ok(day.naive_local())
 }

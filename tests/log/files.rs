@@ -38,6 +38,7 @@ fn a_folder_that_vanishes_is_made_anew_and_nothing_is_lost_if_that_takes_a_while
     let daemon = start();
     let path = current(&daemon);
     let folder = daemon.folder().join("log");
+    wait_for_line(&daemon, 0, &path);
     fs::remove_dir_all(&folder).expect("the folder is ours");
     wait_for_line(&daemon, 1, &path);
     fs::remove_dir_all(&folder).expect("the folder is ours");
