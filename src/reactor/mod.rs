@@ -11,6 +11,7 @@ mod listener;
 mod slots;
 mod stopping;
 
+pub use front::{Front, write_answer};
 pub use listener::Listener;
 
 use crate::channel::{Office, Work};
@@ -19,7 +20,6 @@ use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
 use crate::tracker::{self, Answer, Tracker};
 use connection::{Connection, Phase, Progress};
-use front::{Front, write_answer};
 use ipnet::IpNet;
 use log::info;
 use mio::event::Event;
