@@ -18,6 +18,7 @@ mod changes;
 mod comparison;
 mod groups;
 mod index;
+mod invariants;
 mod marks;
 mod one_swarm;
 mod peers;

@@ -126,7 +126,7 @@ pub struct Swarms {
     pub(super) swarms: Vec<Swarm>,
     index: Index,
     /// Swarms of one peer, the one that announced the longest time ago first.
-    singles: Chain,
+    pub(super) singles: Chain,
     pub(super) totals: Totals,
     /// Which edition of the peer groups is in force; see [`Class::edition`].
     pub(super) edition: bool,

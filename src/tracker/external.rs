@@ -4,12 +4,12 @@
 //! What one tracker said is given to clients of the same tracker and account only: a [`ListKey`]
 //! holds its announce URL with everything that clients do not send by themselves.
 
+use super::invariants::FEW;
 use super::learned::{Learned, Places};
 use crate::bittorrent::{Announce, Counts, InfoHash, PeerId, Refusal, UpstreamReply};
 use crate::job::{FetchPolicy, Ticket};
-use crate::swarm::GroupId;
 use crate::time::{Now, Timestamp};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -185,7 +185,7 @@ impl List {
 }
 
 /// Which waiting: a connection has the same ticket each time that it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct WaitId(u64);
 
 /// A client that waits for an external tracker.
@@ -202,7 +202,6 @@ pub(super) enum Waits {
     List {
         key: ListKey,
         announce: Announce,
-        group: GroupId,
         /// The tracker's own times are told, as it sees every announce.
         own_times: bool,
     },
@@ -228,8 +227,8 @@ pub(super) struct External {
     by_age: VecDeque<(Timestamp, ListKey)>,
     waiting: HashMap<WaitId, Waiting>,
     last_id: u64,
-    /// By time, as all wait equally long.
-    deadlines: VecDeque<(Now, WaitId)>,
+    /// Those of finished waitings stay until their time.
+    deadlines: BTreeSet<(Now, WaitId)>,
     ready: VecDeque<Ready>,
 }
 
@@ -296,7 +295,7 @@ impl External {
     /// Lets a client wait.
     pub fn wait(&mut self, id: WaitId, waiting: Waiting, deadline: Now) {
         self.waiting.insert(id, waiting);
-        self.deadlines.push_back((deadline, id));
+        self.deadlines.insert((deadline, id));
     }
 
     /// Ends a waiting, if it has not ended.
@@ -308,7 +307,9 @@ impl External {
 
     /// Ends the waiting of those who have waited long enough.
     pub fn end_waiting(&mut self, now: Now) {
-        while let Some((_, id)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
+        while self.deadlines.first().is_some_and(|(due, _)| *due <= now)
+            && let Some((_, id)) = self.deadlines.pop_first()
+        {
             self.finish(id, None);
         }
     }
@@ -324,10 +325,23 @@ impl External {
         self.ready.pop_front()
     }
 
+    /// Panics if somebody waits without a deadline, or for a list that nobody is asked for.
+    pub fn check_invariants(&self) {
+        if self.lists.len() + self.deadlines.len() > FEW {
+            return;
+        }
+        assert_eq!(self.lists.len(), self.by_age.len(), "each list has one age");
+        assert!(self.waiting.len() <= self.deadlines.len());
+        let deadlines: HashSet<_> = self.deadlines.iter().map(|(_, id)| id).collect();
+        assert!(self.waiting.keys().all(|id| deadlines.contains(id)));
+        let is_asked_for = |list: &List| list.waiting.is_empty() || list.fetching.is_some();
+        assert!(self.lists.values().all(is_asked_for));
+    }
+
     pub fn next_timeout(&self) -> Option<Now> {
         if !self.ready.is_empty() {
             return Some(Now(0));
         }
-        self.deadlines.front().map(|(due, _)| *due)
+        self.deadlines.first().map(|(due, _)| *due)
     }
 }

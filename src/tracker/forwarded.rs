@@ -110,7 +110,6 @@ impl Tracker {
             let wants = Waits::List {
                 key,
                 announce,
-                group,
                 own_times: mode == Mode::Always,
             };
             self.let_wait(id, Waiting { ticket, ip, wants }, now);

@@ -8,6 +8,7 @@ mod census;
 mod external;
 mod figures;
 mod forwarded;
+mod invariants;
 mod learned;
 mod neighbors;
 mod persistence;
@@ -149,7 +150,7 @@ impl Tracker {
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
         let entered = if is_neighbor {
-            Some(Entered {
+            (announce.event != Event::Stopped).then(|| Entered {
                 group: self.groups.find(ip),
                 swarm: self.swarms.place(&announce.info_hash),
             })
@@ -169,6 +170,7 @@ impl Tracker {
             None => self.reply.counts = self.counts(&announce.info_hash),
         }
         self.set_times(ip, false);
+        self.check_invariants();
         &self.reply
     }
 
@@ -308,6 +310,7 @@ impl Tracker {
                 }
             }
         }
+        self.check_invariants();
     }
 
     /// The next answer for somebody who was told to wait.
@@ -316,6 +319,7 @@ impl Tracker {
             return Some((ticket, Answer::Written(body)));
         }
         self.external.end_waiting(now);
+        self.check_invariants();
         let ready = self.external.next_ready()?;
         Some((ready.waiting.ticket, self.answer_waiting(ready, now)))
     }

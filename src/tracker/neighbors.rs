@@ -20,6 +20,11 @@ pub(super) const PATIENCE: u64 = 10_000;
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 60_000;
 
+/// Torrents that a neighbor is to be asked about at the same time. While it is away or slow, those
+/// that matter no longer stay on its list: a flood of made-up hashes must not fill the memory. Who
+/// finds no place comes in with a later announce.
+const MAX_TORRENTS: usize = 1_000_000;
+
 /// Torrents that are looked at in one go; those that matter no longer are forgotten.
 const LOOKED_AT: usize = 1_000;
 
@@ -91,7 +96,11 @@ impl Neighbors {
     /// Torrents that a new neighbor is to be asked about: those that the others are.
     fn learned_about(&self) -> VecDeque<InfoHash> {
         let other = self.neighbors.first();
-        other.map_or_else(VecDeque::new, |other| other.known.iter().copied().collect())
+        let of = |other: &Neighbor| {
+            let asked = other.due.iter().map(|(_, info_hash)| info_hash);
+            other.fresh.iter().chain(asked).copied().collect()
+        };
+        other.map_or_else(VecDeque::new, of)
     }
 
     /// Whether an address is a neighbor's, from which it asks us.
@@ -106,7 +115,7 @@ impl Neighbors {
     /// Has a torrent asked about, from now on as long as it matters.
     pub fn note(&mut self, info_hash: InfoHash) {
         for neighbor in &mut self.neighbors {
-            if neighbor.known.insert(info_hash) {
+            if neighbor.known.len() < MAX_TORRENTS && neighbor.known.insert(info_hash) {
                 neighbor.fresh.push_back(info_hash);
             }
         }
@@ -187,15 +196,24 @@ impl Neighbors {
         let pause = (FIRST_PAUSE << neighbor.failures.min(6)).min(LONGEST_PAUSE);
         neighbor.failures = neighbor.failures.saturating_add(1);
         neighbor.not_before = now.plus(pause);
-        // It was asked a moment ago, so that its next turn is one of the last.
+        // It was asked a moment ago, so that its next turn is one of the last. It has none if it is
+        // to be asked about again already, or matters no longer.
         let next_turn = neighbor
             .due
             .iter()
             .rposition(|(_, asked)| *asked == info_hash);
         if let Some(place) = next_turn {
             neighbor.due.remove(place);
+            neighbor.fresh.push_back(info_hash);
         }
-        neighbor.fresh.push_back(info_hash);
+    }
+
+    /// Panics if a torrent that a neighbor is to be asked about has no turn, or two.
+    pub fn check_invariants(&self) {
+        for neighbor in &self.neighbors {
+            let turns = neighbor.fresh.len() + neighbor.due.len();
+            assert_eq!(turns, neighbor.known.len(), "{}", neighbor.settings.name);
+        }
     }
 
     /// What was learned of a torrent.
@@ -330,6 +348,40 @@ mod tests {
         let due = neighbors.next_question(Now(0), |_| true).unwrap();
         let expected = "/announce?h=%61%5A%30%2D%2E%5F%7E%20%25%26%3D%2B%2F%3F%23%00%7F%80%FF%7C&x";
         assert_eq!(due.question.target.path_and_query, expected.as_bytes());
+    }
+
+    #[test]
+    fn a_torrent_has_one_turn_however_often_a_slow_neighbor_fails() {
+        let mut neighbors = Neighbors::default();
+        let mut impatient = settings("one");
+        impatient.refresh_interval = 1;
+        neighbors.set(&[impatient]);
+        neighbors.note(hash(1));
+        // Three questions are under way before the first of them fails.
+        assert_eq!(run(&mut neighbors, 2_000, |_| true).len(), 3);
+        for now in [10_000, 11_000, 12_000] {
+            neighbors.handle_failure("one", hash(1), "time-out", Now(now));
+            neighbors.check_invariants();
+        }
+        let asked = run(&mut neighbors, 30_000, |_| true);
+        let gaps = asked.windows(2).map(|two| two[1].0 - two[0].0);
+        assert!(gaps.min() >= Some(1_000), "{asked:?}");
+        // A late failure brings nothing back that matters no longer.
+        run(&mut neighbors, 40_000, |_| false);
+        neighbors.handle_failure("one", hash(1), "time-out", Now(40_000));
+        assert_eq!(neighbors.next_timeout(), None);
+    }
+
+    #[test]
+    fn made_up_torrents_do_not_pile_up_while_a_neighbor_is_away() {
+        let mut neighbors = one();
+        for number in 0..MAX_TORRENTS as u64 + 9 {
+            let mut bytes = [0; 20];
+            bytes[..8].copy_from_slice(&number.to_be_bytes());
+            neighbors.note(InfoHash(bytes));
+        }
+        assert_eq!(neighbors.neighbors[0].known.len(), MAX_TORRENTS);
+        neighbors.check_invariants();
     }
 
     #[test]

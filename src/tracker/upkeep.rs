@@ -59,6 +59,11 @@ impl Tracker {
 
     /// Does a piece of what has to be done from time to time.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.do_a_piece(now);
+        self.check_invariants();
+    }
+
+    fn do_a_piece(&mut self, now: Now) {
         if let Some(files) = self.census.count(&self.swarms, SWEEP_PIECE) {
             self.jobs.push(Job::WriteFullScrape {
                 files,

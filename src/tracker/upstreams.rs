@@ -1,6 +1,7 @@
 //! Who may be asked, and when: fetches wait here for a worker, no host gets more than its share
 //! of the workers, and one that does not answer is left alone for longer and longer.
 
+use super::invariants::FEW;
 use crate::bittorrent::{Target, UpstreamRequest};
 use crate::job::{Fetch, FetchId, FetchPolicy, Job};
 use crate::time::Now;
@@ -13,6 +14,9 @@ const PATIENCE: u32 = 5;
 /// For so long at first, and twice as long after each further failure, in milliseconds.
 const FIRST_PAUSE: u64 = 10_000;
 const LONGEST_PAUSE: u64 = 15 * 60_000;
+/// A fetch of which no worker has said anything for so long is given up, in milliseconds: several
+/// times what any may take. Whatever becomes of a worker, its hosts and lists are asked again.
+const LOST: u64 = 120_000;
 /// Hosts that are remembered for their failures. Whoever makes up names can fill this; then hosts
 /// that have never answered are not asked until others have been forgotten.
 const MAX_HOSTS: usize = 20_000;
@@ -57,6 +61,8 @@ pub(super) struct Upstreams<P> {
     ready: VecDeque<HostName>,
     pending: usize,
     under_way: HashMap<FetchId, (HostName, P)>,
+    /// Fetches by the time at which a worker got them; some may have ended.
+    handed_out: VecDeque<(Now, FetchId)>,
     last_id: u64,
 }
 
@@ -103,6 +109,7 @@ impl<P> Upstreams<P> {
             ready: VecDeque::new(),
             pending: 0,
             under_way: HashMap::new(),
+            handed_out: VecDeque::new(),
             last_id: 0,
         }
     }
@@ -168,8 +175,10 @@ impl<P> Upstreams<P> {
     }
 
     /// Takes out the next fetch for a worker. Those whose time is over are passed over, as are those
-    /// whose host is left alone since they were queued: their purposes come back as failed.
+    /// whose host is left alone since they were queued: their purposes come back as failed, with
+    /// those of fetches that are lost.
     pub fn next_job(&mut self, now: Now, late: &mut Vec<P>) -> Option<Job> {
+        self.give_up_lost(now, late);
         loop {
             if self.under_way.len() - self.pending >= self.limits.threads {
                 return None;
@@ -190,6 +199,7 @@ impl<P> Upstreams<P> {
             });
             self.get_ready(name);
             if let Some(next) = next {
+                self.handed_out.push_back((now, next.id));
                 return Some(Job::Fetch(Fetch {
                     id: next.id,
                     target: next.question.target,
@@ -202,21 +212,57 @@ impl<P> Upstreams<P> {
         }
     }
 
+    /// Panics if the counts are not those of what is counted.
+    pub fn check_invariants(&self) {
+        if self.hosts.len() > FEW {
+            return;
+        }
+        let queued: usize = self.hosts.values().map(|host| host.queue.len()).sum();
+        let out: usize = self.hosts.values().map(|host| host.under_way).sum();
+        let ready = self.hosts.values().filter(|host| host.is_ready).count();
+        assert_eq!((self.pending, self.under_way.len()), (queued, queued + out));
+        assert_eq!(
+            self.ready.len(),
+            ready,
+            "each host that is ready is listed once"
+        );
+    }
+
+    fn give_up_lost(&mut self, now: Now, lost: &mut Vec<P>) {
+        while let Some(&(since, id)) = self.handed_out.front() {
+            if self.under_way.contains_key(&id) {
+                if now < since.plus(LOST) {
+                    return;
+                }
+                // It says nothing about the host.
+                lost.extend(self.end(id, |_| {}));
+            }
+            self.handed_out.pop_front();
+        }
+    }
+
     /// Takes note of the end of a fetch and returns what it was for.
     pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<P> {
-        let (name, purpose) = self.under_way.remove(&id)?;
-        let host = self.hosts.get_mut(&name)?;
-        host.under_way = host.under_way.saturating_sub(1);
-        if answered {
-            host.failures = 0;
-            host.paused_until = None;
-        } else {
+        self.end(id, |host| {
+            if answered {
+                host.failures = 0;
+                host.paused_until = None;
+                return;
+            }
             host.failures = host.failures.saturating_add(1);
             if let Some(more) = host.failures.checked_sub(PATIENCE) {
                 let pause = FIRST_PAUSE << more.min(10);
                 host.paused_until = Some(now.plus(pause.min(LONGEST_PAUSE)));
             }
-        }
+        })
+    }
+
+    /// Ends a fetch that a worker has had, as far as it has not ended.
+    fn end(&mut self, id: FetchId, learn: impl FnOnce(&mut Host)) -> Option<P> {
+        let (name, purpose) = self.under_way.remove(&id)?;
+        let host = self.hosts.get_mut(&name)?;
+        host.under_way = host.under_way.saturating_sub(1);
+        learn(host);
         if host.failures == 0 && host.under_way == 0 && host.queue.is_empty() {
             self.hosts.remove(&name);
         } else {
@@ -413,5 +459,32 @@ mod tests {
             let (begun, _) = begin(&mut upstreams, now);
             upstreams.finish(begun[0], false, Now(now));
         }
+    }
+
+    #[test]
+    fn a_fetch_that_no_worker_ever_ends_is_given_up_and_its_place_free_again() {
+        let mut upstreams = Upstreams::new(LIMITS);
+        for number in 0..5 {
+            ask(&mut upstreams, "silent.example", number, 0).unwrap();
+        }
+        let mut late = Vec::new();
+        let jobs: Vec<_> = std::iter::from_fn(|| upstreams.next_job(Now(0), &mut late)).collect();
+        assert_eq!((jobs.len(), late.len()), (4, 0));
+        assert!(upstreams.next_job(Now(LOST - 1), &mut late).is_none());
+        ask(&mut upstreams, "silent.example", 5, LOST).unwrap();
+        let next = upstreams.next_job(Now(LOST), &mut late);
+        assert!(next.is_some(), "the host is asked again");
+        late.sort_unstable();
+        assert_eq!(
+            late,
+            [0, 1, 2, 3, 4],
+            "four are lost, and one was never handed out"
+        );
+        // What comes after all belongs to nobody.
+        let Job::Fetch(first) = &jobs[0] else {
+            panic!("fetches were asked for");
+        };
+        assert_eq!(upstreams.finish(first.id, true, Now(LOST + 1)), None);
+        upstreams.check_invariants();
     }
 }

@@ -42,8 +42,13 @@ fn read(text: &str) -> BTreeSet<IpNet> {
         cidr.trim_matches(|c: char| c.is_ascii_whitespace())
     });
     let network = |cidr: &str| {
-        let address = |text: &str| text.parse::<IpAddr>().ok();
-        let net = cidr.parse().ok().or_else(|| address(cidr).map(IpNet::from));
+        let (address, length) = match cidr.split_once('/') {
+            Some((address, length)) => (address, length.parse().ok()),
+            None => (cidr, Some(if cidr.contains(':') { 128 } else { 32 })),
+        };
+        let address: Option<IpAddr> = address.parse().ok();
+        let net = address.zip(length);
+        let net = net.and_then(|(address, length)| IpNet::new(address, length).ok());
         unmapped(net.expect("no fault was found").trunc())
     };
     cidrs.filter(|cidr| !cidr.is_empty()).map(network).collect()

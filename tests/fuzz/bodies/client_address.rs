@@ -5,7 +5,7 @@
 use btrt::protocol::http::client_address::client_address;
 use btrt::protocol::http::head::{MAX_FIELDS, parse};
 use std::mem::MaybeUninit;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 pub fn run(input: &[u8]) {
     let Some((&first, lines)) = input.split_first() else {
@@ -18,7 +18,7 @@ pub fn run(input: &[u8]) {
     };
     let remote = IpAddr::from([127, 0, 0, first]);
     let is_trusted = |ip| match ip {
-        IpAddr::V4(ip) => Ipv4Addr::from(ip).octets()[..3] == [127, 0, 0],
+        IpAddr::V4(ip) => ip.octets()[..3] == [127, 0, 0],
         IpAddr::V6(ip) => ip.segments()[0] == 0x2001,
     };
     let names = ["X-Real-IP", "X-Forwarded-For"].map(str::to_owned);

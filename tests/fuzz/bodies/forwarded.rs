@@ -9,6 +9,10 @@ use std::mem::MaybeUninit;
 use std::net::IpAddr;
 
 pub fn run(query: &[u8]) {
+    // The request's end, wherever it stands, would be the end of the query.
+    if query.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
+        return;
+    }
     let path = by_path("http/tracker.example:8080/x/announce", query);
     let parameter = read(&[
         b"/forwarded_announce?tracker=http%3a%2F%2Ftracker.example%3A8080%2fx%2Fannounce&",
@@ -105,7 +109,7 @@ fn escaped(query: &[u8]) -> Vec<u8> {
     let mut escaped = Vec::new();
     for &byte in query {
         match byte {
-            b' ' | b'"' | b'<' | b'>' | b'`' | 0x80.. => {
+            b'"' | b'<' | b'>' | b'`' | 0x80.. => {
                 escaped.extend(format!("%{byte:02X}").into_bytes());
             }
             _ => escaped.push(byte),
