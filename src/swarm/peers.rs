@@ -164,6 +164,11 @@ impl<A: Address> Peers<A> {
         &self.hot[position]
     }
 
+    /// The same of several.
+    pub(super) fn hot_of(&self, positions: Range<usize>) -> &[Hot<A>] {
+        &self.hot[positions]
+    }
+
     /// The address and port of the peer at a position below [`Peers::len`].
     pub fn endpoint(&self, position: usize) -> (A, u16) {
         let hot = &self.hot[position];

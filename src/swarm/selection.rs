@@ -6,7 +6,7 @@
 
 use super::address::{Address, HashKeys};
 use super::groups::{GroupId, PeerGroups, Priority};
-use super::peers::{Peers, id_tag};
+use super::peers::{Hot, Peers, id_tag};
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::hint::black_box;
@@ -81,7 +81,12 @@ pub struct Liveness {
 impl Liveness {
     /// Whether a peer that announced at `last_announce` is still there.
     pub fn is_alive(&self, last_announce: Timestamp) -> bool {
-        self.now.since(last_announce) < self.expiry
+        last_announce > self.latest_gone()
+    }
+
+    /// Who announced at this time or before is gone.
+    fn latest_gone(&self) -> Timestamp {
+        Timestamp(self.now.0.saturating_sub(self.expiry))
     }
 }
 
@@ -227,26 +232,24 @@ impl Selection {
         let mut left = most.min(blocks as usize);
         let stride = STRIDES[random.usize(0..STRIDES.len())] % blocks;
         let (start, mut block) = (random.u32(0..total), random.u32(0..blocks));
+        self.chosen.reserve(places);
         while left > 0 {
             let ahead = left.min(FETCHED_AHEAD);
             left -= ahead;
-            let mut cursors = [(Cursor::default(), 0); FETCHED_AHEAD];
-            for (cursor, length) in &mut cursors[..ahead] {
+            let mut stretches = [Stretch::default(); FETCHED_AHEAD];
+            for stretch in &mut stretches[..ahead] {
                 let first = block * BLOCK;
-                *length = BLOCK.min(total - first);
-                *cursor = Cursor::at(candidates, around(start + first, total));
-                judge.fetch(cursor.here(candidates));
+                let length = BLOCK.min(total - first);
+                *stretch = Stretch::at(candidates, around(start + first, total), length);
+                judge.fetch(candidates, stretch);
                 block = around(block + stride, blocks);
             }
-            for (cursor, length) in &mut cursors[..ahead] {
-                for _ in 0..*length {
-                    let pick = cursor.next(candidates);
-                    if judge.may_be_given(pick) {
-                        self.chosen.push(pick);
-                        if self.chosen.len() >= limit {
-                            return;
-                        }
-                    }
+            for stretch in &mut stretches[..ahead] {
+                while let Some((table, range)) = stretch.next(candidates) {
+                    judge.choose(table, range, limit, &mut self.chosen);
+                }
+                if self.chosen.len() >= limit {
+                    return;
                 }
             }
         }
@@ -262,25 +265,38 @@ struct Judge<'a, A> {
 }
 
 impl<A: Address> Judge<'_, A> {
-    fn may_be_given(&self, pick: Pick) -> bool {
-        let (before, rest) = self.tables.split_at(pick.table as usize);
-        let (table, position) = (&rest[0], pick.position as usize);
-        let peer = table.peers.hot(position);
-        let is_before = |table: &Table<'_, A>| {
-            let found = table.peers.find(peer.ip, peer.port, self.keys);
-            found.is_some()
-        };
-        table.liveness.is_alive(peer.last_announce)
-            && (peer.tag != self.tag || table.peers.id(position) != self.asker.id)
-            && self.asker.own != Some((peer.ip, peer.port))
-            && !before.iter().any(is_before)
+    /// Adds those of these peers who may be given to the asker, until there are `limit`.
+    fn choose(&self, table: u32, range: Range<u32>, limit: usize, chosen: &mut Vec<Pick>) {
+        let (before, rest) = self.tables.split_at(table as usize);
+        let Table { peers, liveness } = rest[0];
+        let gone = liveness.latest_gone();
+        let is_own = |peer: &Hot<A>| self.asker.own == Some((peer.ip, peer.port));
+        let hot = peers.hot_of(range.start as usize..range.end as usize);
+        for (peer, position) in hot.iter().zip(range.start..) {
+            // The id itself lies further away, and hardly ever has to be looked at.
+            let is_asker = (peer.tag == self.tag && peers.id(position as usize) == self.asker.id)
+                || is_own(peer);
+            if peer.last_announce <= gone || is_asker {
+                continue;
+            }
+            let is_before = |table: &Table<'_, A>| {
+                let found = table.peers.find(peer.ip, peer.port, self.keys);
+                found.is_some()
+            };
+            if !before.iter().any(is_before) {
+                if chosen.len() >= limit {
+                    return;
+                }
+                chosen.push(Pick { table, position });
+            }
+        }
     }
 
-    /// Has the processor fetch the block of peers that begins with this one.
-    fn fetch(&self, pick: Pick) {
-        let peers = self.tables[pick.table as usize].peers;
-        let (first, last) = (pick.position as usize, (pick.position + BLOCK - 1) as usize);
-        let last = last.min(peers.len() - 1);
+    /// Has the processor fetch a stretch of peers.
+    fn fetch(&self, candidates: &[Candidates], stretch: &Stretch) {
+        let peers = self.tables[candidates[stretch.candidate].table as usize].peers;
+        let first = stretch.position as usize;
+        let last = (first + BLOCK as usize).min(peers.len()) - 1;
         black_box(peers.hot(first).port ^ peers.hot(last).port);
     }
 }
@@ -290,44 +306,44 @@ fn around(number: u32, end: u32) -> u32 {
     if number >= end { number - end } else { number }
 }
 
-/// Walks around candidates, which have at least one peer each, as if they were one ring.
+/// Peers that stand side by side if all candidates, which have at least one peer each, stand in
+/// a ring.
 #[derive(Clone, Copy, Default)]
-struct Cursor {
+struct Stretch {
     candidate: usize,
     position: u32,
+    length: u32,
 }
 
-impl Cursor {
-    /// Stands at the `n`-th peer of all; `n` is smaller than their number.
-    fn at(candidates: &[Candidates], n: u32) -> Cursor {
+impl Stretch {
+    /// Begins at the `n`-th peer of all; `n` is smaller than their number.
+    fn at(candidates: &[Candidates], n: u32, length: u32) -> Stretch {
         let mut n = n;
         let mut candidate = 0;
         while n >= candidates[candidate].len() {
             n -= candidates[candidate].len();
             candidate += 1;
         }
-        Cursor {
+        Stretch {
             candidate,
             position: candidates[candidate].range.start + n,
+            length,
         }
     }
 
-    /// The peer where it stands.
-    fn here(&self, candidates: &[Candidates]) -> Pick {
-        Pick {
-            table: candidates[self.candidate].table,
-            position: self.position,
+    /// Takes out what it has of one candidate.
+    fn next(&mut self, candidates: &[Candidates]) -> Option<(u32, Range<u32>)> {
+        if self.length == 0 {
+            return None;
         }
-    }
-
-    /// The peer where it stands; goes on to the next.
-    fn next(&mut self, candidates: &[Candidates]) -> Pick {
-        let pick = self.here(candidates);
-        self.position += 1;
-        if self.position == candidates[self.candidate].range.end {
+        let candidate = &candidates[self.candidate];
+        let start = self.position;
+        let end = candidate.range.end.min(start + self.length);
+        self.length -= end - start;
+        if self.length > 0 {
             self.candidate = (self.candidate + 1) % candidates.len();
             self.position = candidates[self.candidate].range.start;
         }
-        pick
+        Some((candidate.table, start..end))
     }
 }

@@ -89,16 +89,18 @@ impl Chooser<'_> {
         let chosen =
             self.selection
                 .choose(tables, self.keys, &asker, self.groups, &wanted, self.random);
-        let with_ids = !announce.compact && !announce.no_peer_id;
-        for pick in chosen {
+        list.compact.resize(chosen.len() * A::COMPACT, 0);
+        let places = list.compact.chunks_exact_mut(A::COMPACT);
+        for (pick, place) in chosen.iter().zip(places) {
             let peers = tables[pick.table as usize].peers;
             let (ip, port) = peers.endpoint(pick.position as usize);
-            ip.write(&mut list.compact);
-            list.compact.extend_from_slice(&port.to_be_bytes());
-            if with_ids {
-                let known = (pick.table == 0).then(|| peers.id(pick.position as usize));
-                list.ids.push(known);
-            }
+            ip.write(port, place);
+        }
+        if !announce.compact && !announce.no_peer_id {
+            list.ids.extend(chosen.iter().map(|pick| {
+                let peers = tables[pick.table as usize].peers;
+                (pick.table == 0).then(|| peers.id(pick.position as usize))
+            }));
         }
     }
 

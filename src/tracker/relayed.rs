@@ -5,7 +5,7 @@ use super::answer::Client;
 use super::external::{ListKey, Ready, Waiting, Waits};
 use super::{Answer, Tracker, answer};
 use crate::bittorrent::{Announce, Counts, Failure, InfoHash, UpstreamReply};
-use crate::swarm::{Address, GroupId};
+use crate::swarm::GroupId;
 use crate::time::Now;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -107,8 +107,8 @@ impl Tracker {
             };
             if list.compact.len() < places * length {
                 match peer {
-                    SocketAddr::V4(peer) => peer.ip().write(&mut list.compact),
-                    SocketAddr::V6(peer) => peer.ip().write(&mut list.compact),
+                    SocketAddr::V4(peer) => list.compact.extend_from_slice(&peer.ip().octets()),
+                    SocketAddr::V6(peer) => list.compact.extend_from_slice(&peer.ip().octets()),
                 }
                 list.compact.extend_from_slice(&peer.port().to_be_bytes());
             }

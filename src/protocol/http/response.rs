@@ -119,33 +119,33 @@ pub enum PeerForm {
     Dictionaries,
 }
 
-/// The body of the answer to an announce.
+/// The body of the answer to an announce. What is the same in all of them is written as it stands
+/// on the wire.
 pub fn announce_body(to: &mut Vec<u8>, reply: &AnnounceReply, form: PeerForm) {
     let mut body = Writer(to);
-    body.dictionary()
-        .string(b"complete")
+    body.raw(b"d8:complete")
         .integer(reply.counts.seeders)
-        .string(b"downloaded")
+        .raw(b"10:downloaded")
         .integer(reply.counts.completions)
-        .string(b"external ip");
+        .raw(b"11:external ip");
     match reply.external_ip {
-        IpAddr::V4(ip) => body.string(&ip.octets()),
-        IpAddr::V6(ip) => body.string(&ip.octets()),
+        IpAddr::V4(ip) => body.raw(b"4:").raw(&ip.octets()),
+        IpAddr::V6(ip) => body.raw(b"16:").raw(&ip.octets()),
     };
-    body.string(b"incomplete")
+    body.raw(b"10:incomplete")
         .integer(reply.counts.leechers)
-        .string(b"interval")
+        .raw(b"8:interval")
         .integer(reply.interval)
-        .string(b"min interval")
+        .raw(b"12:min interval")
         .integer(reply.min_interval)
-        .string(b"peers");
+        .raw(b"5:peers");
     peers::<4>(&mut body, &reply.peers, form);
     if !reply.peers6.compact.is_empty() {
-        body.string(b"peers6");
+        body.raw(b"6:peers6");
         peers::<16>(&mut body, &reply.peers6, form);
     }
     if let Some(warning) = &reply.warning {
-        body.string(b"warning message").string(warning.as_bytes());
+        body.raw(b"15:warning message").string(warning.as_bytes());
     }
     body.end();
 }
