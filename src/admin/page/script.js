@@ -244,8 +244,10 @@ function show(stats) {
   for (const name of ["asked", "answered", "refused", "shared", "declined"]) {
     figure(`external-${name}`, count(external[name]));
   }
-  figure("external-failed", count(failures.reduce((sum, { times }) => sum + times, 0)));
-  figure("external-mean", answerTime(external.answered ? external.took_seconds / external.answered : null));
+  const failed = failures.reduce((sum, { times }) => sum + times, 0);
+  const done = external.answered + failed;
+  figure("external-failed", count(failed));
+  figure("external-mean", answerTime(done ? external.took_seconds / done : null));
   fill("trackers", external.trackers, [
     text("host"), number("asked"), number("answered"), number("refused"), number("failed"),
     text("paused_seconds", (seconds) => seconds ? duration(seconds) : NONE),
