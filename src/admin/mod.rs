@@ -16,7 +16,7 @@ use crate::tracker::{Answer, Tracker};
 
 /// What the page may load: its own two files and its own figures.
 const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'self'; \
-                           script-src 'self'; connect-src 'self'; img-src 'self'; \
+                           script-src 'self'; connect-src 'self'; img-src 'self' data:; \
                            base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
 const NOT_STORED: &str = "Cache-Control: no-store\r\n";
 

@@ -13,7 +13,8 @@ const precise = new Intl.NumberFormat("en", {
   maximumFractionDigits: 0, maximumSignificantDigits: 3, roundingPriority: "morePrecision",
 });
 const percents = new Intl.NumberFormat("en", { style: "percent", minimumFractionDigits: 1, maximumFractionDigits: 1 });
-const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium" });
+const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "short" });
+const moment = new Intl.DateTimeFormat("en-GB", { dateStyle: "medium", timeStyle: "medium" });
 
 const or = (format) => (value) => value === null || value === undefined ? NONE : format(value);
 const count = or((value) => whole.format(value));
@@ -89,12 +90,12 @@ function hash(cell, torrent) {
   put(link, torrent.info_hash);
 }
 
-// A part of the whole as a number and as a bar.
-function portion(whole) {
-  return (cell, item) => {
+// A group's part of all that was handed out, as a number and as a bar.
+function portion(handedOut) {
+  return (cell, group) => {
     const amount = cell.children[0] ?? child(cell, "span", "amount");
     const bar = cell.children[1] ?? child(cell, "div", "bar");
-    const value = whole ? item.handed_out_last_hour / whole : null;
+    const value = handedOut ? group.handed_out_last_hour / handedOut : null;
     put(amount, share(value));
     (bar.firstChild ?? child(bar, "span")).style.width = `${100 * value}%`;
   };
@@ -141,7 +142,8 @@ function chart({ title, format, top }, { slots, ago }, { step, values }, time) {
   for (const value of [0, highest / 2, highest]) {
     picture.append(
       draw("line", { class: "grid", x1: LEFT, x2: WIDTH - RIGHT, y1: y(value), y2: y(value) }),
-      draw("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" }, [value ? format(value).replace(".0", "") : "0"]),
+      draw("text", { x: LEFT - 6, y: y(value) + 4, "text-anchor": "end" },
+        [value ? format(value).replace(".0", "") : "0"]),
     );
   }
   ago.forEach((label, index) => picture.append(draw("text", {
@@ -166,7 +168,7 @@ function chart({ title, format, top }, { slots, ago }, { step, values }, time) {
   });
   picture.append(draw("path", { class: "area", d: area }), draw("path", { class: "line", d: line }));
   values.forEach((value, index) => {
-    const from = new Date(1000 * step * (Math.floor(time / step) - values.length + index));
+    const from = new Date(1000 * (time - step * (values.length - index)));
     const hint = draw("title", {}, [`${clock.format(from)}: ${format(value)}`]);
     picture.append(draw("rect", {
       class: "slot", x: x(index) - width / 2, y: TOP, width, height: floor - TOP,
@@ -175,20 +177,19 @@ function chart({ title, format, top }, { slots, ago }, { step, values }, time) {
 
   const latest = format(values.at(-1));
   picture.setAttribute("aria-label", known.length === 0 ? `${title}: nothing yet` :
-    `${title}: latest ${latest}, lowest ${format(Math.min(...known))}, ` +
-    `highest ${format(Math.max(...known))}, ${values.length - known.length} gaps`);
-  const whole = document.createElement("figure");
-  const caption = child(whole, "figcaption");
+    `${title}: latest ${latest}, lowest ${format(Math.min(...known))}, highest ${format(Math.max(...known))}`);
+  const framed = document.createElement("figure");
+  const caption = child(framed, "figcaption");
   put(child(caption, "span"), title);
   put(child(caption, "span", "latest"), latest);
-  whole.append(picture);
-  return whole;
+  framed.append(picture);
+  return framed;
 }
 
 let drawn = "";
 function charts(history, time) {
-  const now = JSON.stringify(history);
-  if (now === drawn) return; // a minute is over before anything changes
+  const now = JSON.stringify([history, Math.floor(time / 60)]);
+  if (now === drawn) return; // drawing once a minute is enough, and leaves what the mouse points at
   drawn = now;
   for (const span of SPANS) {
     const { step, ...series } = history[span.key];
@@ -257,8 +258,8 @@ function show(stats) {
   fill("failures", failures, [text("reason"), number("times")]);
 }
 
-// The daemon either answers, or the page says since when it has not.
-let lastAnswer = new Date();
+// The daemon either answers, or the page says since when it does not.
+let silentSince = null;
 let timer;
 async function ask() {
   clearTimeout(timer);
@@ -275,11 +276,12 @@ async function ask() {
   timer = setTimeout(ask, PERIOD);
   contact.classList.toggle("lost", !stats);
   if (stats) {
-    lastAnswer = new Date();
+    silentSince = null;
     put(contact, "live");
     show(stats);
   } else {
-    put(contact, `the daemon has not answered since ${clock.format(lastAnswer)}`);
+    silentSince ??= moment.format(new Date());
+    put(contact, `the daemon does not answer, since ${silentSince}`);
     document.title = "BTRT does not answer";
   }
 }
