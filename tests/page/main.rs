@@ -12,6 +12,7 @@
 )]
 
 mod browser;
+mod dashboard;
 #[path = "../program/harness/mod.rs"]
 #[expect(
     dead_code,
@@ -148,7 +149,8 @@ fn a_large_installation_fits_a_phone() {
     for (width, scheme) in [(360, "light"), (360, "dark"), (1280, "light")] {
         browser.look(width, scheme);
         let overhang = browser.evaluate(&format!(
-            "show({figures}), document.documentElement.scrollWidth - innerWidth"
+            "show({figures}), document.documentElement.scrollWidth \
+             - document.documentElement.clientWidth"
         ));
         assert_eq!(overhang, json!(0), "at {width} pixels");
     }
