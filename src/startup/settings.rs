@@ -44,6 +44,7 @@ pub(super) fn tracker(config: &Config, instance: &Instance) -> tracker::Settings
         outside_peers: tracker.outside_peers,
         max_scrape: tracker.max_scrape as usize,
         full_scrape: tracker.full_scrape,
+        inside_priority: config.settings.hashlist.max_priority,
         flush_interval: match config.settings.database.url {
             DatabaseUrl::None => None,
             _ => Some(config.settings.database.flush_interval),
