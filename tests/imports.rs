@@ -23,6 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &[
             "bittorrent",
             "job",
+            "process",
             "protocol",
             "swarm",
             "time",
@@ -60,7 +61,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("process", &[]),
     ("client", &["admin"]),
-    ("cli", &["client", "config", "startup", "worker", "VERSION"]),
+    ("cli", &["config", "startup", "worker", "VERSION"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {
