@@ -4,6 +4,7 @@ use crate::startup::DatabaseCommand;
 use crate::{VERSION, config, startup};
 use lexopt::prelude::*;
 use std::ffi::OsString;
+use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,11 +21,13 @@ Commands:
   db create  create the tables of the database
   db upgrade bring the tables of an older version up to date
   db status  print the version of the tables and how many rows they have
+  status     ask the running daemon for its figures
   version    print the version
   help       print this text
 
 Options:
   -c, --config FILE   the configuration (default: /etc/btrt/btrt.conf)
+  --json              with status: print the figures as JSON
   -V, --version       the same as the command version
   -h, --help          the same as the command help
 
@@ -41,6 +44,7 @@ enum Command {
     Run,
     Check,
     Database(DatabaseCommand),
+    Status { json: bool },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,13 +71,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        Command::Database(command) => match startup::database(&arguments.config, command) {
-            Ok(text) => print!("{text}"),
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::FAILURE;
-            }
-        },
+        Command::Database(command) => return print(startup::database(&arguments.config, command)),
+        Command::Status { json } => return print(startup::status(&arguments.config, json)),
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
                 config.warnings.iter().for_each(|one| eprintln!("{one}"));
@@ -88,14 +87,34 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Prints what came of a command.
+fn print(result: Result<String, startup::Error>) -> ExitCode {
+    match result {
+        Ok(text) => {
+            // Whoever reads it may have seen enough (`| head`).
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut command = None;
+    let mut wants_json = false;
     let mut config = PathBuf::from(DEFAULT_CONFIG);
     while let Some(argument) = parser.next()? {
         let named = match argument {
             Short('c') | Long("config") => {
                 config = parser.value()?.into();
+                continue;
+            }
+            Long("json") => {
+                wants_json = true;
                 continue;
             }
             Short('h') | Long("help") => Command::Help,
@@ -105,6 +124,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
                 Some("version") => Command::Version,
                 Some("run") => Command::Run,
                 Some("check") => Command::Check,
+                Some("status") => Command::Status { json: false },
                 Some("db") => Command::Database(database_command(&mut parser)?),
                 _ => return Err(format!("unknown command {name:?}").into()),
             },
@@ -115,6 +135,12 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
         if command.is_none() || asks {
             command = Some(named);
         }
+    }
+    match &mut command {
+        Some(Command::Status { json }) => *json = wants_json,
+        Some(Command::Help | Command::Version) => {}
+        _ if wants_json => return Err("--json goes with status only".into()),
+        _ => {}
     }
     Ok(Arguments {
         command: command.unwrap_or(Command::Help),
@@ -153,6 +179,12 @@ mod tests {
         assert_eq!(read("run -c x"), Ok((Command::Run, "x".to_owned())));
         let status = Command::Database(DatabaseCommand::Status);
         assert_eq!(read("db status -c x"), Ok((status, "x".to_owned())));
+        for line in ["status -c x --json", "--json -c x status"] {
+            assert_eq!(
+                read(line).map(|(command, _)| command),
+                Ok(Command::Status { json: true })
+            );
+        }
         assert_eq!(
             read("--config=x check"),
             Ok((Command::Check, "x".to_owned()))
@@ -168,6 +200,7 @@ mod tests {
             ("--colour", "--colour"),
             ("run -c", "-c"),
             ("db", "create, upgrade or status"),
+            ("run --json", "--json"),
             ("db drop", "drop"),
             ("db create again", "again"),
         ] {

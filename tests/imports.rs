@@ -13,13 +13,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("job", &["bittorrent", "record", "time"]),
     ("protocol", &["bittorrent"]),
     ("swarm", &["bittorrent", "chain", "record", "time"]),
-    ("tracker", &["bittorrent", "job", "record", "swarm", "time"]),
+    (
+        "tracker",
+        &["bittorrent", "chain", "job", "record", "swarm", "time"],
+    ),
     ("channel", &["job"]),
     (
         "admin",
         &[
             "bittorrent",
             "job",
+            "process",
             "protocol",
             "swarm",
             "time",
@@ -57,7 +61,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("process", &[]),
     ("client", &["admin"]),
-    ("cli", &["client", "config", "startup", "worker", "VERSION"]),
+    ("cli", &["config", "startup", "worker", "VERSION"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

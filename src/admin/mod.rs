@@ -4,11 +4,15 @@
 //! work for it does not grow with the peers. What takes longer is promised ([`answer`] returns
 //! `None`) and brought later ([`deliver`]). Knows no socket and no clock.
 
+mod metrics;
 mod route;
+pub mod stats;
 
 pub use route::{Request, Route};
+pub use stats::Stats;
 
 use crate::job::Ticket;
+use crate::process;
 use crate::protocol::http::Document;
 use crate::protocol::http::response::Status;
 use crate::time::Now;
@@ -29,11 +33,24 @@ pub struct Counter<'a> {
     pub ticket: Ticket,
     /// The present.
     pub now: Now,
+    /// What the tracker does not know.
+    pub surroundings: Surroundings,
+}
+
+/// What the loop knows and the tracker does not.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// UTC, in seconds since 1970.
+    pub time: u64,
+    /// Open on the public listeners.
+    pub connections: usize,
+    /// Which kind of database there is: `sqlite`, `mysql` or `none`.
+    pub database: &'static str,
 }
 
 /// The answer to a request; `None` promises that [`Tracker::next_answer`] will have one for the
 /// ticket.
-pub fn answer(request: &Request, _counter: Counter<'_>) -> Option<Document> {
+pub fn answer(request: &Request, counter: Counter<'_>) -> Option<Document> {
     Some(match request.route {
         Route::Page => Document {
             fields: format!("{NOT_STORED}{PAGE_POLICY}"),
@@ -44,6 +61,17 @@ pub fn answer(request: &Request, _counter: Counter<'_>) -> Option<Document> {
             "text/javascript; charset=utf-8",
             include_str!("page/script.js"),
         ),
+        Route::Stats => {
+            let stats = Stats::gather(counter);
+            // Strings and numbers always can be written.
+            let body = serde_json::to_vec(&stats).unwrap_or_default();
+            document("application/json", body)
+        }
+        Route::Metrics => {
+            let times = counter.tracker.figures().answer_times.clone();
+            let text = metrics::metrics(&Stats::gather(counter), &times, &process::usage());
+            document("text/plain; version=0.0.4; charset=utf-8", text)
+        }
         Route::Health => document("text/plain", "ok\n"),
         Route::NotFound => Document {
             status: Status::NotFound,

@@ -20,6 +20,10 @@ pub enum Route {
     Style,
     /// Its script.
     Script,
+    /// All figures.
+    Stats,
+    /// The same for Prometheus.
+    Metrics,
     /// Whether the daemon answers.
     Health,
     /// Nothing.
@@ -35,6 +39,8 @@ impl Request {
             b"/" => Route::Page,
             b"/style.css" => Route::Style,
             b"/script.js" => Route::Script,
+            b"/stats.json" => Route::Stats,
+            b"/metrics" => Route::Metrics,
             b"/healthz" => Route::Health,
             _ => Route::NotFound,
         };

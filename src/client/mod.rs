@@ -1,6 +1,11 @@
 //! The command line's side of the admin face: what it asks the running daemon, and how it shows
 //! the answers.
 
+mod status;
+mod table;
+
+pub use status::status;
+
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -15,7 +15,7 @@ mod stopping;
 pub use accept::MAX_ADMIN_CONNECTIONS;
 pub use listener::{Face, Listener};
 
-use crate::admin;
+use crate::admin::{self, Surroundings};
 use crate::channel::{Office, Work};
 use crate::job::Ticket;
 use crate::protocol::http::response::{self, Status};
@@ -35,7 +35,7 @@ use slots::{Slots, Tenant};
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a client that was refused may go on sending before the connection is cut: closing
 /// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
@@ -68,6 +68,8 @@ pub struct Settings {
     pub local_names: Option<Vec<String>>,
     /// What our own requests carry in `Via`.
     pub via: String,
+    /// Which kind of database there is, for operators.
+    pub database: &'static str,
 }
 
 /// A configuration that was read again and is good.
@@ -111,6 +113,8 @@ pub struct Reactor<R> {
     settings: Settings,
     clock: Instant,
     now: Now,
+    /// When the last turn ended.
+    turn_ended: Now,
     /// Connections that have more to do than one turn allows.
     busy: Vec<Token>,
     /// No file descriptors were left; accepting goes on at this time.
@@ -186,6 +190,7 @@ impl<R: Reload> Reactor<R> {
             settings: parts.settings,
             clock: Instant::now(),
             now,
+            turn_ended: now,
             busy: Vec::new(),
             accept_paused_until: None,
             accept_failing: false,
@@ -210,10 +215,14 @@ impl<R: Reload> Reactor<R> {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         match self.poll.poll(events, self.timeout()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.turn_ended = at(self.clock.elapsed());
+                return Ok(());
+            }
             polled => polled?,
         }
-        self.now = Now::after_start(elapsed(self.clock));
+        let began = self.clock.elapsed();
+        self.now = at(began);
         let mut busy = std::mem::take(&mut self.busy);
         for token in busy.drain(..) {
             self.serve(token, |connection| connection.queued = false);
@@ -240,6 +249,9 @@ impl<R: Reload> Reactor<R> {
         self.accept();
         // Last, as all steps make jobs: also new connections are served at once.
         self.hand_out_jobs();
+        let ended = self.clock.elapsed();
+        self.turn_ended = at(ended);
+        self.tracker.handle_end_of_turn(ended.saturating_sub(began));
         Ok(())
     }
 
@@ -258,8 +270,8 @@ impl<R: Reload> Reactor<R> {
         for deadline in [self.accept_paused_until, self.stop_deadline()] {
             next = deadline.map_or(next, |deadline| next.min(deadline));
         }
-        let now = Now::after_start(elapsed(self.clock));
-        Some(Duration::from_millis(next.0.saturating_sub(now.0)))
+        let left = next.0.saturating_sub(self.turn_ended.0);
+        Some(Duration::from_millis(left))
     }
 
     fn deadline(&self, connection: &Connection) -> Now {
@@ -285,6 +297,7 @@ impl<R: Reload> Reactor<R> {
 
     /// Lets a connection do what it can, and puts it where it belongs afterwards.
     fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
+        let connections = self.connections.count(Face::Public);
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
@@ -311,6 +324,11 @@ impl<R: Reload> Reactor<R> {
                     promised: &mut self.promised,
                     ticket,
                     now: self.now,
+                    surroundings: Surroundings {
+                        time: utc(),
+                        connections,
+                        database: self.settings.database,
+                    },
                     closing,
                 };
                 connection.proceed(&mut front, received, answers, self.now)
@@ -444,12 +462,16 @@ fn with_deadline() -> impl Iterator<Item = (Face, Phase)> {
     both.flat_map(|face| Phase::WITH_DEADLINE.map(|phase| (face, phase)))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the loop keeps the daemon's time"
-)]
-fn elapsed(since: Instant) -> u64 {
-    u64::try_from((Instant::now() - since).as_millis()).unwrap_or(u64::MAX)
+/// The calendar's present, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "operators are told the time")]
+fn utc() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |time| time.as_secs())
+}
+
+/// The point in time so long after the start.
+fn at(elapsed: Duration) -> Now {
+    Now::after_start(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whether a list of networks contains an address.

@@ -3,8 +3,10 @@
 mod database;
 mod reload;
 mod settings;
+mod status;
 
 pub use database::{DatabaseCommand, database};
+pub use status::status;
 
 use crate::channel::{self, Office, Work};
 use crate::config::{self, Config, Server};
@@ -73,6 +75,7 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let instance = Instance {
         via: format!("btrt-{:016x}", fastrand::u64(..)),
         own_addresses: listeners.iter().map(Listener::address).collect(),
+        database: settings::database_kind(&config),
     };
     let mut reactor_settings = settings::reactor(&config, &instance);
     fit_connections(&mut reactor_settings, server);

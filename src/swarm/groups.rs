@@ -147,6 +147,20 @@ impl PeerGroups {
             .collect()
     }
 
+    /// All groups with their names and priorities, by number.
+    pub fn all(&self) -> impl Iterator<Item = (GroupId, &Arc<str>, Priority)> {
+        let numbered = (0..).map(GroupId).zip(&self.groups);
+        numbered.filter_map(|(id, group)| {
+            let group = group.as_ref()?;
+            Some((id, &group.name, group.priority))
+        })
+    }
+
+    /// Whether there is a group of this number.
+    pub fn contains(&self, id: GroupId) -> bool {
+        self.group(id).is_some()
+    }
+
     fn group(&self, id: GroupId) -> Option<&Group> {
         self.groups.get(usize::from(id.0))?.as_ref()
     }

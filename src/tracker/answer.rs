@@ -1,6 +1,7 @@
 //! What a client is told: counts, times, and the peers chosen for it.
 
 use super::Settings;
+use super::handed_out::HandedOut;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
@@ -39,6 +40,7 @@ pub(super) struct Chooser<'a> {
     pub keys: &'a HashKeys,
     pub selection: &'a mut Selection,
     pub random: &'a mut fastrand::Rng,
+    pub handed_out: &'a mut HandedOut,
     pub now: Timestamp,
 }
 
@@ -91,6 +93,13 @@ impl Chooser<'_> {
             &wanted,
             self.random,
         );
+        if client.is_neighbor {
+            self.handed_out.count_for_neighbor(chosen.len());
+        } else {
+            chosen
+                .iter()
+                .for_each(|pick| self.handed_out.count(pick.group));
+        }
         let with_ids = !announce.compact && !announce.no_peer_id;
         for pick in chosen {
             let peer = tables[pick.table as usize]

@@ -29,5 +29,7 @@ mod proxies;
 mod query;
 mod scrape;
 mod signals;
+mod stats;
+mod status;
 mod unix;
 mod visibility;
