@@ -85,7 +85,12 @@ fn percents(part: usize, whole: usize) -> String {
 fn the_figures_shown_are_the_true_ones() {
     let away = "neighbors: [{name: one that is away, announce_request: \
                 'http://127.0.0.1:1/announce?info_hash={info_hash}'}]";
-    let daemon = Daemon::start(&settings().database("url: 'sqlite:peers'").section(away));
+    let settings = settings()
+        .tracker("interval: 30\n  min_interval: 1")
+        .tracker("peer_expiry_interval: 60") // a pass of the sweep takes an eighth of that
+        .database("url: 'sqlite:peers'")
+        .section(away);
+    let daemon = Daemon::start(&settings);
     let given = send_traffic(&daemon);
     daemon.scrape(&leecher(1).scrape_target());
     let total = given.iter().sum();
