@@ -86,8 +86,8 @@ fn the_figures_shown_are_the_true_ones() {
     let away = "neighbors: [{name: one that is away, announce_request: \
                 'http://127.0.0.1:1/announce?info_hash={info_hash}'}]";
     let settings = settings()
-        .tracker("interval: 30\n  min_interval: 1")
-        .tracker("peer_expiry_interval: 60") // a pass of the sweep takes an eighth of that
+        .tracker("interval: 16\n  min_interval: 1")
+        .tracker("peer_expiry_interval: 32") // a pass of the sweep takes an eighth of that
         .database("url: 'sqlite:peers'")
         .section(away);
     let daemon = Daemon::start(&settings);
