@@ -291,6 +291,12 @@ fn without_scripts_the_page_says_where_the_figures_are() {
     let mut browser = Browser::start();
     browser.allow_scripts(false);
     browser.open(&page_of(&daemon));
-    let notice = browser.text("document.querySelector('noscript').innerText");
-    assert!(notice.contains("stats.json"), "{notice}");
+    // Where scripts run, what stands in there is no element and not to be seen.
+    let link = "document.querySelector('noscript a')";
+    assert!(
+        browser
+            .text(&format!("{link}.href"))
+            .ends_with("/stats.json")
+    );
+    browser.wait_for(&format!("{link}.offsetHeight > 0"));
 }
