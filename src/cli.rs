@@ -20,6 +20,7 @@ Commands:
   db create  create the tables of the database
   db upgrade bring the tables of an older version up to date
   db status  print the version of the tables and how many rows they have
+  hashlist   write the info hashes for which the network itself has peers
   version    print the version
   help       print this text
 
@@ -41,6 +42,7 @@ enum Command {
     Run,
     Check,
     Database(DatabaseCommand),
+    HashList,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -67,13 +69,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        Command::Database(command) => match startup::database(&arguments.config, command) {
-            Ok(text) => print!("{text}"),
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::FAILURE;
-            }
-        },
+        Command::Database(command) => {
+            return report(startup::database(&arguments.config, command));
+        }
+        Command::HashList => return report(startup::hash_list(&arguments.config)),
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
                 config.warnings.iter().for_each(|one| eprintln!("{one}"));
@@ -86,6 +85,20 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         },
     }
     ExitCode::SUCCESS
+}
+
+/// Prints what a command has to say, or why it failed.
+fn report(result: Result<String, startup::Error>) -> ExitCode {
+    match result {
+        Ok(text) => {
+            print!("{text}");
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
@@ -105,6 +118,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
                 Some("version") => Command::Version,
                 Some("run") => Command::Run,
                 Some("check") => Command::Check,
+                Some("hashlist") => Command::HashList,
                 Some("db") => Command::Database(database_command(&mut parser)?),
                 _ => return Err(format!("unknown command {name:?}").into()),
             },

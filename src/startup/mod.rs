@@ -1,10 +1,12 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
 mod database;
+mod hashlist;
 mod reload;
 mod settings;
 
 pub use database::{DatabaseCommand, database};
+pub use hashlist::hash_list;
 
 use crate::channel::{self, Office, Work};
 use crate::config::{self, Config};

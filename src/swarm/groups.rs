@@ -128,6 +128,11 @@ impl PeerGroups {
             .map_or(Priority::LAST, |group| group.priority)
     }
 
+    /// Whether the operator's own network reaches so far: `other` is outside whatever the limit.
+    pub fn is_inside(&self, id: GroupId, max_priority: u32) -> bool {
+        self.priority(id) <= Priority(max_priority.into())
+    }
+
     /// Whether members of `asker` may be given peers of `id`, as far as the operator says.
     pub fn visible(&self, id: GroupId, asker: GroupId) -> bool {
         let visible_to = self.group(id).and_then(|group| group.visible_to.as_ref());
