@@ -146,17 +146,35 @@ impl<A: Address> Peers<A> {
             same_address: 0,
             oldest: None,
         };
+        self.each_at(ip, keys, |at, peer| {
+            located.same_address += 1;
+            if peer.port == port {
+                located.position = Some(at);
+            }
+            let oldest = located.oldest.map(|oldest| &self.peers[oldest]);
+            if oldest.is_none_or(|oldest| peer.last_announce < oldest.last_announce) {
+                located.oldest = Some(at);
+            }
+        });
+        located
+    }
+
+    /// The peer of this address that announced last.
+    pub fn latest(&self, ip: A, keys: &HashKeys) -> Option<&Peer<A>> {
+        let mut latest: Option<&Peer<A>> = None;
+        self.each_at(ip, keys, |_, peer| {
+            if latest.is_none_or(|latest| peer.last_announce > latest.last_announce) {
+                latest = Some(peer);
+            }
+        });
+        latest
+    }
+
+    fn each_at<'a>(&'a self, ip: A, keys: &HashKeys, mut visit: impl FnMut(usize, &'a Peer<A>)) {
         let look_at = |at: usize| {
             let peer = &self.peers[at];
             if peer.ip == ip {
-                located.same_address += 1;
-                if peer.port == port {
-                    located.position = Some(at);
-                }
-                let oldest = located.oldest.map(|oldest| &self.peers[oldest]);
-                if oldest.is_none_or(|oldest| peer.last_announce < oldest.last_announce) {
-                    located.oldest = Some(at);
-                }
+                visit(at, peer);
             }
             true
         };
@@ -164,7 +182,6 @@ impl<A: Address> Peers<A> {
             None => drop((0..self.peers.len()).all(look_at)),
             Some(index) => index.each_match(keys.hash_address(ip), look_at),
         }
-        located
     }
 
     /// Adds a peer whose address and port are not in here.
@@ -375,6 +392,9 @@ mod tests {
             insert(ip, 10, 50);
             insert(ip, 11, 40);
             insert(ip, 12, 60);
+            assert_eq!(peers.latest(ip, &keys).map(|peer| peer.port), Some(12));
+            let nobody = Ipv4Addr::new(127, 0, 0, 2);
+            assert!(peers.latest(nobody, &keys).is_none());
             let located = peers.locate(ip, 99, &keys);
             assert_eq!((located.position, located.same_address), (None, 3));
             assert_eq!(peers.get(located.oldest.unwrap()).port, 11);

@@ -4,7 +4,8 @@ use super::Settings;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
-    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Selection, Swarm, Table, Wanted,
+    Asker, Family, GroupId, HashKeys, Liveness, Peer, PeerGroups, Peers, Selection, Swarm, Table,
+    Wanted,
 };
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -32,6 +33,37 @@ pub(super) struct Sources<'a> {
     pub external: Option<&'a Learned>,
 }
 
+/// One of these sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Swarm,
+    Neighbors,
+    External,
+}
+
+/// A chosen peer.
+pub(super) struct Chosen<'a, A> {
+    pub source: Source,
+    pub peers: &'a Peers<A>,
+    pub position: usize,
+}
+
+impl<A: Family> Chosen<'_, A> {
+    pub fn peer(&self) -> &Peer<A> {
+        self.peers.get(self.position)
+    }
+
+    fn write(&self, list: &mut PeerList, with_ids: bool) {
+        let peer = self.peer();
+        peer.ip.write(&mut list.compact);
+        list.compact.extend_from_slice(&peer.port.to_be_bytes());
+        if with_ids {
+            let known = (self.source == Source::Swarm).then_some(peer.id);
+            list.ids.push(known);
+        }
+    }
+}
+
 /// What choosing takes beside that.
 pub(super) struct Chooser<'a> {
     pub settings: &'a Settings,
@@ -51,15 +83,21 @@ impl Chooser<'_> {
         reply: &mut AnnounceReply,
     ) {
         reply.counts = sources.swarm.map_or_else(Counts::default, Swarm::counts);
-        self.choose::<Ipv4Addr>(client, sources, &mut reply.peers);
-        self.choose::<Ipv6Addr>(client, sources, &mut reply.peers6);
+        let with_ids = !client.announce.compact && !client.announce.no_peer_id;
+        self.choose::<Ipv4Addr>(client, sources, |chosen| {
+            chosen.write(&mut reply.peers, with_ids);
+        });
+        self.choose::<Ipv6Addr>(client, sources, |chosen| {
+            chosen.write(&mut reply.peers6, with_ids);
+        });
     }
 
-    fn choose<A: Family + Learnable>(
+    /// Chooses peers of one family, and hands them on in the order in which the client sees them.
+    pub fn choose<A: Family + Learnable>(
         &mut self,
         client: Client<'_>,
         sources: Sources<'_>,
-        list: &mut PeerList,
+        mut take: impl FnMut(Chosen<'_, A>),
     ) {
         let announce = client.announce;
         let asker = Asker {
@@ -91,17 +129,14 @@ impl Chooser<'_> {
             &wanted,
             self.random,
         );
-        let with_ids = !announce.compact && !announce.no_peer_id;
+        const SOURCES: [Source; 3] = [Source::Swarm, Source::Neighbors, Source::External];
         for pick in chosen {
-            let peer = tables[pick.table as usize]
-                .peers
-                .get(pick.position as usize);
-            peer.ip.write(&mut list.compact);
-            list.compact.extend_from_slice(&peer.port.to_be_bytes());
-            if with_ids {
-                let known = (pick.table == 0).then_some(peer.id);
-                list.ids.push(known);
-            }
+            let table = pick.table as usize;
+            take(Chosen {
+                source: SOURCES[table],
+                peers: tables[table].peers,
+                position: pick.position as usize,
+            });
         }
     }
 

@@ -121,7 +121,7 @@ impl Tracker {
     }
 
     /// Of which kind a client is, as far as an external tracker's answer goes.
-    fn asked(&self, announce: &Announce) -> Asked {
+    pub(super) fn asked(&self, announce: &Announce) -> Asked {
         let numwant = announce.numwant.unwrap_or(self.settings.numwant);
         Asked {
             seeder: announce.seeder,
@@ -222,7 +222,7 @@ impl Tracker {
     }
 
     /// Whether the network itself has enough peers for a client, of those that it may be given.
-    fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
+    pub(super) fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
         let is_for = |class: &Class| class.is_for(group, announce.seeder, &self.groups);
         let swarm = self.swarms.get(&announce.info_hash);
         let members = swarm.map_or(0, |swarm| swarm.members(is_for));

@@ -5,6 +5,7 @@
 
 mod answer;
 mod census;
+mod explain;
 mod external;
 mod figures;
 mod forwarded;
@@ -17,6 +18,9 @@ mod upkeep;
 mod upstreams;
 
 pub use census::FullScrape;
+pub use explain::{
+    Explanation, ExternalTracker, GroupLabel, Inquiry, Origin, PeerReport, SwarmReport,
+};
 pub use external::{ForwardSettings, Mode, TrackerRule};
 pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
 pub use neighbors::NeighborSettings;
@@ -203,9 +207,21 @@ impl Tracker {
         Some(self.swarms.announce(info_hash, &arrival, groups, liveness))
     }
 
-    /// Fills the reply with counts and peers: the swarm's own, those that neighbors have told of,
-    /// and for a client of an external tracker those of its `list`. A neighbor gets the first only.
+    /// Fills the reply with counts and peers.
     fn choose_peers(&mut self, client: Client<'_>, list: Option<&ListKey>, now: Now) {
+        let (mut chooser, sources, reply) = self.choice(client, list, now);
+        chooser.choose_all(client, sources, reply);
+    }
+
+    /// What to choose from and by what, and the reply to fill. Peers are the swarm's own, those that
+    /// neighbors have told of, and for a client of an external tracker those of its `list`. A
+    /// neighbor gets the first only.
+    fn choice(
+        &mut self,
+        client: Client<'_>,
+        list: Option<&ListKey>,
+        now: Now,
+    ) -> (Chooser<'_>, Sources<'_>, &mut AnnounceReply) {
         let info_hash = &client.announce.info_hash;
         let places = Places::new(&self.groups, self.groups_version, &self.swarms);
         let neighbors = (!client.is_neighbor)
@@ -217,7 +233,7 @@ impl Tracker {
             neighbors,
             external: list.map(|list| list.learned.in_places(places)),
         };
-        let mut chooser = Chooser {
+        let chooser = Chooser {
             settings: &self.settings,
             groups: &self.groups,
             keys: self.swarms.keys(),
@@ -225,7 +241,7 @@ impl Tracker {
             random: &mut self.random,
             now: now.timestamp(),
         };
-        chooser.choose_all(client, sources, &mut self.reply);
+        (chooser, sources, &mut self.reply)
     }
 
     /// Says when the client shall come again: soon if it was not told all.
