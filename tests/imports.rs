@@ -16,6 +16,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("tracker", &["bittorrent", "job", "record", "swarm", "time"]),
     ("channel", &["job"]),
     (
+        "admin",
+        &[
+            "bittorrent",
+            "job",
+            "protocol",
+            "swarm",
+            "time",
+            "tracker",
+            "VERSION",
+        ],
+    ),
+    (
         "worker",
         &[
             "bittorrent",
@@ -30,6 +42,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "reactor",
         &[
+            "admin",
             "bittorrent",
             "chain",
             "channel",
@@ -43,7 +56,8 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("logging", &["config"]),
     ("process", &[]),
-    ("cli", &["config", "startup", "worker", "VERSION"]),
+    ("client", &["admin"]),
+    ("cli", &["client", "config", "startup", "worker", "VERSION"]),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -5,8 +5,10 @@
 //! more, writes first and asks for writability only after a short write, and reads nothing while
 //! answers are unsent, so that a client that does not read cannot make us remember its answers.
 
+use super::listener::Face;
 use super::slots::Tenant;
-use crate::protocol::http::{Service, Session, Status, response};
+use crate::protocol::http::response::Persistence;
+use crate::protocol::http::{Service, Session, Status};
 use crate::time::Now;
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -65,6 +67,7 @@ pub(super) enum Progress {
 pub(super) struct Connection {
     stream: TcpStream,
     remote: IpAddr,
+    face: Face,
     token: Token,
     session: Session,
     status: Status,
@@ -97,10 +100,16 @@ struct Outgoing {
 
 impl Connection {
     /// A connection that has just been accepted. Its first bytes are mostly there already.
-    pub fn new(stream: TcpStream, remote: IpAddr, token: Token, now: Now) -> Connection {
+    pub fn new(
+        stream: TcpStream,
+        (remote, face): (IpAddr, Face),
+        token: Token,
+        now: Now,
+    ) -> Connection {
         Connection {
             stream,
             remote,
+            face,
             token,
             session: Session::default(),
             status: Status::Idle,
@@ -144,11 +153,11 @@ impl Connection {
         self.timed_out = true;
     }
 
-    /// Brings the body of the answer that was promised to a parked request.
-    pub fn deliver(&mut self, body: Arc<[u8]>) {
+    /// Brings the answer that was promised to a parked request: what `write_head` appends, and
+    /// behind it the body.
+    pub fn deliver(&mut self, write_head: impl FnOnce(&mut Vec<u8>, Persistence), body: Arc<[u8]>) {
         if let Some(persistence) = self.session.parked() {
-            let status = response::Status::Ok;
-            response::write_head(&mut self.outgoing.bytes, status, persistence, body.len());
+            write_head(&mut self.outgoing.bytes, persistence);
             self.outgoing.shared = Some(body);
             self.delivered = true;
         }
@@ -305,6 +314,10 @@ impl Connection {
 impl Tenant for Connection {
     fn token(&self) -> Token {
         self.token
+    }
+
+    fn face(&self) -> Face {
+        self.face
     }
 
     fn phase(&self) -> (Phase, Now) {

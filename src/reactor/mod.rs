@@ -5,19 +5,24 @@
 //! arrive through a [`channel`](crate::channel).
 
 mod accept;
+mod admin_front;
 mod connection;
 mod front;
 mod listener;
 mod slots;
 mod stopping;
 
-pub use listener::Listener;
+pub use accept::MAX_ADMIN_CONNECTIONS;
+pub use listener::{Face, Listener};
 
+use crate::admin;
 use crate::channel::{Office, Work};
 use crate::job::Ticket;
+use crate::protocol::http::response::{self, Status};
 use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
 use crate::tracker::{self, Answer, Tracker};
+use admin_front::AdminFront;
 use connection::{Connection, Phase, Progress};
 use front::{Front, write_answer};
 use ipnet::IpNet;
@@ -27,6 +32,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 use slots::{Slots, Tenant};
+use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -94,6 +100,8 @@ pub struct Reactor<R> {
     signals: Signals,
     listeners: Vec<Listener>,
     connections: Slots<Connection>,
+    /// What operators wait for, whose connections are parked.
+    promised: HashMap<Ticket, admin::Request>,
     tracker: Tracker,
     work: Work,
     reload: R,
@@ -169,6 +177,7 @@ impl<R: Reload> Reactor<R> {
             signals,
             listeners,
             connections: Slots::default(),
+            promised: HashMap::new(),
             tracker: Tracker::new(parts.tracker, parts.groups, parts.seed, now),
             work: parts.work,
             reload: parts.reload,
@@ -241,8 +250,8 @@ impl<R: Reload> Reactor<R> {
             return Some(Duration::ZERO);
         }
         let mut next = self.tracker.next_timeout();
-        for phase in Phase::WITH_DEADLINE {
-            if let Some(connection) = self.connections.first(phase) {
+        for (face, phase) in with_deadline() {
+            if let Some(connection) = self.connections.first(face, phase) {
                 next = next.min(self.deadline(connection));
             }
         }
@@ -280,17 +289,33 @@ impl<R: Reload> Reactor<R> {
             return;
         };
         prepare(connection);
-        let mut front = Front {
-            tracker: &mut self.tracker,
-            settings: &self.settings,
-            remote: connection.remote(),
-            ticket: Ticket(token.0 as u64),
-            now: self.now,
-            closing: self.stopping_since.is_some(),
-            body: &mut self.buffers.body,
-        };
+        let ticket = Ticket(token.0 as u64);
+        let closing = self.stopping_since.is_some();
         let (received, answers) = (&mut self.buffers.received, &mut self.buffers.answers);
-        let progress = connection.proceed(&mut front, received, answers, self.now);
+        let progress = match connection.face() {
+            Face::Public => {
+                let mut front = Front {
+                    tracker: &mut self.tracker,
+                    settings: &self.settings,
+                    remote: connection.remote(),
+                    ticket,
+                    now: self.now,
+                    closing,
+                    body: &mut self.buffers.body,
+                };
+                connection.proceed(&mut front, received, answers, self.now)
+            }
+            Face::Admin => {
+                let mut front = AdminFront {
+                    tracker: &mut self.tracker,
+                    promised: &mut self.promised,
+                    ticket,
+                    now: self.now,
+                    closing,
+                };
+                connection.proceed(&mut front, received, answers, self.now)
+            }
+        };
         if progress == Progress::Ended || connection.register(self.poll.registry()).is_err() {
             self.close(token);
             return;
@@ -304,6 +329,7 @@ impl<R: Reload> Reactor<R> {
     fn close(&mut self, token: Token) {
         // Closing the socket takes it out of the poll as well.
         drop(self.connections.remove(token));
+        self.promised.remove(&Ticket(token.0 as u64));
         self.accept_paused_until = self.accept_paused_until.map(|_| self.now);
     }
 
@@ -328,6 +354,16 @@ impl<R: Reload> Reactor<R> {
     fn deliver_answers(&mut self) {
         let interval = self.tracker.settings().interval;
         while let Some((ticket, answer)) = self.tracker.next_answer(self.now) {
+            let token = Token(ticket.0 as usize);
+            if let Some(request) = self.promised.remove(&ticket) {
+                let document = admin::deliver(&request, answer);
+                self.serve(token, |connection| {
+                    let body = document.body_for(request.head_only);
+                    connection
+                        .deliver(|to, persistence| document.write_head(to, persistence), body);
+                });
+                continue;
+            }
             let body = match answer {
                 Answer::Written(body) => body,
                 answer => {
@@ -336,8 +372,13 @@ impl<R: Reload> Reactor<R> {
                     body.into()
                 }
             };
-            let token = Token(ticket.0 as usize);
-            self.serve(token, |connection| connection.deliver(body));
+            self.serve(token, |connection| {
+                let length = body.len();
+                let write_head = |to: &mut Vec<u8>, persistence| {
+                    response::write_head(to, Status::Ok, persistence, length);
+                };
+                connection.deliver(write_head, body);
+            });
         }
     }
 
@@ -352,8 +393,8 @@ impl<R: Reload> Reactor<R> {
     }
 
     fn expire_deadlines(&mut self) {
-        for phase in Phase::WITH_DEADLINE {
-            while let Some(connection) = self.connections.first(phase) {
+        for (face, phase) in with_deadline() {
+            while let Some(connection) = self.connections.first(face, phase) {
                 if self.now < self.deadline(connection) {
                     break;
                 }
@@ -395,6 +436,12 @@ impl<R: Reload> Reactor<R> {
             }
         }
     }
+}
+
+/// All lists of connections whose waiting ends by itself.
+fn with_deadline() -> impl Iterator<Item = (Face, Phase)> {
+    let both = Face::ALL.into_iter();
+    both.flat_map(|face| Phase::WITH_DEADLINE.map(|phase| (face, phase)))
 }
 
 #[expect(

@@ -11,6 +11,7 @@
     reason = "waiting with a deadline needs the real clock, and a helper fails its test by panicking"
 )]
 
+mod admin;
 mod announce;
 mod announce_answer;
 mod captures;

@@ -6,6 +6,7 @@
 //! long they are.
 
 pub mod client_address;
+pub mod document;
 mod forwarded;
 pub mod head;
 pub mod query;
@@ -13,6 +14,7 @@ pub mod request;
 pub mod response;
 pub mod session;
 
+pub use document::Document;
 pub use head::{Head, Method, Refusal};
 pub use request::{Form, Reading, Request, ScrapeOf};
 pub use session::{Service, Session, Status, Verdict};

@@ -1,0 +1,81 @@
+//! What operators see: which path shows what, and how it is written.
+//!
+//! Everything here only reads, and every answer is made from figures that are kept anyway: the
+//! work for it does not grow with the peers. What takes longer is promised ([`answer`] returns
+//! `None`) and brought later ([`deliver`]). Knows no socket and no clock.
+
+mod route;
+
+pub use route::{Request, Route};
+
+use crate::job::Ticket;
+use crate::protocol::http::Document;
+use crate::protocol::http::response::Status;
+use crate::time::Now;
+use crate::tracker::{Answer, Tracker};
+
+/// What the page may load: its own two files and its own figures.
+const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'self'; \
+                           script-src 'self'; connect-src 'self'; img-src 'self'; \
+                           base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n";
+const NOT_STORED: &str = "Cache-Control: no-store\r\n";
+
+/// What answering takes.
+#[derive(Debug)]
+pub struct Counter<'a> {
+    /// What there is to see.
+    pub tracker: &'a mut Tracker,
+    /// Where an answer goes that comes later.
+    pub ticket: Ticket,
+    /// The present.
+    pub now: Now,
+}
+
+/// The answer to a request; `None` promises that [`Tracker::next_answer`] will have one for the
+/// ticket.
+pub fn answer(request: &Request, _counter: Counter<'_>) -> Option<Document> {
+    Some(match request.route {
+        Route::Page => Document {
+            fields: format!("{NOT_STORED}{PAGE_POLICY}"),
+            ..document("text/html; charset=utf-8", include_str!("page/index.html"))
+        },
+        Route::Style => document("text/css; charset=utf-8", include_str!("page/style.css")),
+        Route::Script => document(
+            "text/javascript; charset=utf-8",
+            include_str!("page/script.js"),
+        ),
+        Route::Health => document("text/plain", "ok\n"),
+        Route::NotFound => Document {
+            status: Status::NotFound,
+            ..document("text/plain", "There is nothing at this path.\n")
+        },
+        Route::MethodNotAllowed => Document {
+            status: Status::MethodNotAllowed,
+            ..document("text/plain", "Operators ask with GET.\n")
+        },
+    })
+}
+
+/// The answer to a request that was promised one.
+pub fn deliver(_request: &Request, answer: Answer<'_>) -> Document {
+    match answer {
+        Answer::Written(body) => Document {
+            body,
+            ..document("application/octet-stream", "")
+        },
+        _ => Document {
+            status: Status::NotFound,
+            ..document("text/plain", "")
+        },
+    }
+}
+
+/// An answer that nobody is to keep.
+fn document(content_type: &'static str, body: impl Into<Vec<u8>>) -> Document {
+    Document {
+        status: Status::Ok,
+        content_type,
+        fields: NOT_STORED.to_owned(),
+        body: body.into().into(),
+    }
+}
