@@ -1,9 +1,13 @@
 //! The command line: arguments to calls, errors to exit codes.
 
+use crate::bittorrent::InfoHash;
+use crate::client::{self, Explain};
 use crate::startup::DatabaseCommand;
 use crate::{VERSION, config, startup};
 use lexopt::prelude::*;
 use std::ffi::OsString;
+use std::fmt::Display;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -21,6 +25,7 @@ Commands:
   db upgrade bring the tables of an older version up to date
   db status  print the version of the tables and how many rows they have
   hashlist   write the info hashes for which the network itself has peers
+  explain    ask the running btrt which peers a client would be given, and why
   version    print the version
   help       print this text
 
@@ -28,6 +33,14 @@ Options:
   -c, --config FILE   the configuration (default: /etc/btrt/btrt.conf)
   -V, --version       the same as the command version
   -h, --help          the same as the command help
+
+Options of explain:
+  --info-hash HEX     the torrent, by 40 hexadecimal digits
+  --ip ADDRESS        the client's address
+  --numwant N         how many peers it asks for
+  --seeder            it has the whole content
+  --tracker URL       it announces to this external tracker
+  --json              the answer for programs
 
 Signals to a running btrt:
   SIGTERM, SIGINT     answer what is in hand, and stop
@@ -43,6 +56,7 @@ enum Command {
     Check,
     Database(DatabaseCommand),
     HashList,
+    Explain(Explain),
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -72,6 +86,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Database(command) => {
             return report(startup::database(&arguments.config, command));
         }
+        Command::Explain(explain) => {
+            let config = config::load(&arguments.config).map_err(|faults| faults.to_string());
+            let answer = config
+                .and_then(|config| client::explain(config.settings.server.admin_listen, &explain));
+            return report(answer);
+        }
         Command::HashList => return report(startup::hash_list(&arguments.config)),
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
@@ -88,7 +108,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Prints what a command has to say, or why it failed.
-fn report(result: Result<String, startup::Error>) -> ExitCode {
+fn report(result: Result<String, impl Display>) -> ExitCode {
     match result {
         Ok(text) => {
             print!("{text}");
@@ -119,6 +139,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
                 Some("run") => Command::Run,
                 Some("check") => Command::Check,
                 Some("hashlist") => Command::HashList,
+                Some("explain") => explain_command(&mut parser, &mut config)?,
                 Some("db") => Command::Database(database_command(&mut parser)?),
                 _ => return Err(format!("unknown command {name:?}").into()),
             },
@@ -149,6 +170,38 @@ fn database_command(parser: &mut lexopt::Parser) -> Result<DatabaseCommand, lexo
     }
 }
 
+/// Reads all that stands behind `explain`.
+fn explain_command(
+    parser: &mut lexopt::Parser,
+    config: &mut PathBuf,
+) -> Result<Command, lexopt::Error> {
+    let (mut info_hash, mut ip) = (None, None);
+    let (mut numwant, mut tracker) = (None, None);
+    let (mut seeder, mut json) = (false, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('c') | Long("config") => *config = parser.value()?.into(),
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Long("info-hash") => info_hash = Some(parser.value()?.parse::<InfoHash>()?),
+            Long("ip") => ip = Some(parser.value()?.parse::<IpAddr>()?),
+            Long("numwant") => numwant = Some(parser.value()?.parse::<u32>()?),
+            Long("seeder") => seeder = true,
+            Long("tracker") => tracker = Some(parser.value()?.string()?),
+            Long("json") => json = true,
+            other => return Err(other.unexpected()),
+        }
+    }
+    let info_hash = info_hash.ok_or("explain wants --info-hash HEX, the torrent")?;
+    Ok(Command::Explain(Explain {
+        info_hash: info_hash.to_string(),
+        ip: ip.ok_or("explain wants --ip ADDRESS, the client's")?,
+        numwant,
+        seeder,
+        tracker,
+        json,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -175,12 +228,44 @@ mod tests {
     }
 
     #[test]
+    fn a_question_has_its_options_in_any_order() {
+        let hash = "0a".repeat(20);
+        let expected = Explain {
+            info_hash: hash.clone(),
+            ip: "10.0.0.1".parse().unwrap(),
+            numwant: Some(7),
+            seeder: true,
+            tracker: Some("udp://t:1/".to_owned()),
+            json: false,
+        };
+        let line = format!(
+            "explain --tracker udp://t:1/ --seeder -c x --ip=10.0.0.1 --info-hash {hash} \
+             --numwant 7"
+        );
+        assert_eq!(
+            read(&line),
+            Ok((Command::Explain(expected), "x".to_owned()))
+        );
+        let error = read(&format!("explain --info-hash {hash}")).unwrap_err();
+        assert!(error.contains("--ip"), "{error}");
+        let help = read("explain --seeder --help").map(|(command, _)| command);
+        assert_eq!(help, Ok(Command::Help));
+    }
+
+    #[test]
     fn what_is_not_understood_is_named() {
         for (line, named) in [
             ("walk", "walk"),
             ("run check", "check"),
             ("--colour", "--colour"),
             ("run -c", "-c"),
+            ("explain", "--info-hash"),
+            ("explain --info-hash abc", "40 hexadecimal digits"),
+            ("explain --ip 10.0.0.x", "10.0.0.x"),
+            ("explain --numwant -1", "-1"),
+            ("explain --tracker", "--tracker"),
+            ("explain now", "now"),
+            ("run --seeder", "--seeder"),
             ("db", "create, upgrade or status"),
             ("db drop", "drop"),
             ("db create again", "again"),

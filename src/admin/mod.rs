@@ -4,8 +4,11 @@
 //! work for it does not grow with the peers. What takes longer is promised ([`answer`] returns
 //! `None`) and brought later ([`deliver`]). Knows no socket and no clock.
 
+mod hash_list;
+mod inquiry;
 mod route;
 
+pub use inquiry::{Explained, GroupLine, PeerLine, Torrent};
 pub use route::{Request, Route};
 
 use crate::job::Ticket;
@@ -13,6 +16,7 @@ use crate::protocol::http::Document;
 use crate::protocol::http::response::Status;
 use crate::time::Now;
 use crate::tracker::{Answer, Tracker};
+use serde::Serialize;
 
 /// What the page may load: its own two files and its own figures.
 const PAGE_POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'self'; \
@@ -33,8 +37,13 @@ pub struct Counter<'a> {
 
 /// The answer to a request; `None` promises that [`Tracker::next_answer`] will have one for the
 /// ticket.
-pub fn answer(request: &Request, _counter: Counter<'_>) -> Option<Document> {
-    Some(match request.route {
+pub fn answer(request: &Request, counter: Counter<'_>) -> Option<Document> {
+    let Counter {
+        tracker,
+        ticket,
+        now,
+    } = counter;
+    Some(match &request.route {
         Route::Page => Document {
             fields: format!("{NOT_STORED}{PAGE_POLICY}"),
             ..document("text/html; charset=utf-8", include_str!("page/index.html"))
@@ -45,6 +54,22 @@ pub fn answer(request: &Request, _counter: Counter<'_>) -> Option<Document> {
             include_str!("page/script.js"),
         ),
         Route::Health => document("text/plain", "ok\n"),
+        Route::HashList(known) => {
+            let list = tracker.handle_hash_list(ticket, now)?;
+            hash_list::document(&list, known)
+        }
+        Route::Torrent(info_hash) => match tracker.look_at_swarm(info_hash, now) {
+            Some(report) => json(&Torrent::new(info_hash, report)),
+            None => Document {
+                status: Status::NotFound,
+                ..document("text/plain", "There is no such torrent.\n")
+            },
+        },
+        Route::Explain(inquiry) => json(&Explained::from(tracker.explain(inquiry, now))),
+        Route::Bad(why) => Document {
+            status: Status::BadRequest,
+            ..document("text/plain", format!("{why}\n"))
+        },
         Route::NotFound => Document {
             status: Status::NotFound,
             ..document("text/plain", "There is nothing at this path.\n")
@@ -57,17 +82,22 @@ pub fn answer(request: &Request, _counter: Counter<'_>) -> Option<Document> {
 }
 
 /// The answer to a request that was promised one.
-pub fn deliver(_request: &Request, answer: Answer<'_>) -> Document {
-    match answer {
-        Answer::Written(body) => Document {
-            body,
-            ..document("application/octet-stream", "")
-        },
+pub fn deliver(request: &Request, answer: Answer<'_>) -> Document {
+    match (&request.route, answer) {
+        (Route::HashList(known), Answer::HashList(list)) => hash_list::document(&list, known),
         _ => Document {
             status: Status::NotFound,
             ..document("text/plain", "")
         },
     }
+}
+
+fn json(value: &impl Serialize) -> Document {
+    // Without maps whose keys are no text there is nothing that could fail.
+    document(
+        "application/json",
+        serde_json::to_vec(value).unwrap_or_default(),
+    )
 }
 
 /// An answer that nobody is to keep.

@@ -1,6 +1,10 @@
 //! The command line's side of the admin face: what it asks the running daemon, and how it shows
 //! the answers.
 
+mod explain;
+
+pub use explain::{Explain, explain};
+
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;

@@ -105,6 +105,7 @@ pub(super) fn write_answer(body: &mut Vec<u8>, answer: Answer<'_>, interval: u32
         Answer::Scrape(files) => response::scrape_body(body, &files, interval),
         Answer::Failure(failure) => response::failure_body(body, &failure),
         Answer::Written(written) => body.extend_from_slice(&written),
+        Answer::HashList(list) => body.extend_from_slice(&list.bytes),
     }
 }
 

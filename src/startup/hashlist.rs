@@ -51,11 +51,10 @@ pub fn hash_list(path: &Path) -> Result<String, Error> {
             "database {name}: there are no peers, or all have expired; is btrt running?"
         )));
     }
-    let bytes: Vec<u8> = found.list.iter().flat_map(|hash| hash.0).collect();
-    replace(file, &bytes)
+    let list: Vec<[u8; 20]> = found.list.into_iter().map(|hash| hash.0).collect();
+    replace(file, list.as_flattened())
         .map_err(|error| stays(format!("cannot write {}: {error}", file.display())))?;
-    let count = found.list.len();
-    Ok(format!("{}: {count} info hashes\n", file.display()))
+    Ok(format!("{}: {} info hashes\n", file.display(), list.len()))
 }
 
 /// What has been found so far.

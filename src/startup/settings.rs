@@ -4,7 +4,9 @@ use crate::config::{Config, DatabaseUrl, TrackerMode};
 use crate::job::FetchPolicy;
 use crate::reactor;
 use crate::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
-use crate::tracker::{self, ForwardSettings, Mode, NeighborSettings, TrackerRule, UpstreamLimits};
+use crate::tracker::{
+    self, ForwardSettings, HashListRule, Mode, NeighborSettings, TrackerRule, UpstreamLimits,
+};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -47,6 +49,10 @@ pub(super) fn tracker(config: &Config, instance: &Instance) -> tracker::Settings
         flush_interval: match config.settings.database.url {
             DatabaseUrl::None => None,
             _ => Some(config.settings.database.flush_interval),
+        },
+        hash_list: HashListRule {
+            max_priority: config.settings.hashlist.max_priority,
+            min_peers: config.settings.hashlist.min_peers,
         },
         rules: Rules {
             max_peers: tracker.max_peers as usize,

@@ -24,11 +24,11 @@ pub use explain::{
 pub use external::{ForwardSettings, Mode, TrackerRule};
 pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
 pub use neighbors::NeighborSettings;
-pub use settings::Settings;
+pub use settings::{HashListRule, Settings};
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{FetchError, Job, Outcome, Ticket};
+use crate::job::{FetchError, HashList, Job, Outcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm, Swarms,
 };
@@ -44,6 +44,9 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use upstreams::Upstreams;
 
+/// How long a scrape of everything is given out at least, in milliseconds.
+const FRESH_SCRAPE: u64 = 60_000;
+
 /// The tracker.
 #[derive(Debug)]
 pub struct Tracker {
@@ -54,7 +57,8 @@ pub struct Tracker {
     /// Groups that wait until all peers have been put into the present ones.
     next_groups: Option<PeerGroups>,
     swarms: Swarms,
-    census: Census,
+    full_scrape: Census<(InfoHash, Counts), Arc<[u8]>>,
+    hash_list: Census<InfoHash, HashList>,
     neighbors: Neighbors,
     external: External,
     upstreams: Upstreams<Purpose>,
@@ -70,7 +74,7 @@ pub struct Tracker {
     persistence: Option<Persistence>,
     jobs: Vec<Job>,
     /// Answers that are written already, for those who wait.
-    deliveries: VecDeque<(Ticket, Arc<[u8]>)>,
+    deliveries: VecDeque<(Ticket, Answer<'static>)>,
     // Memory that is used again with each announce.
     selection: Selection,
     reply: AnnounceReply,
@@ -102,6 +106,8 @@ pub enum Answer<'a> {
     Failure(Failure),
     /// Something that is written already.
     Written(Arc<[u8]>),
+    /// The hash list.
+    HashList(HashList),
 }
 
 impl Tracker {
@@ -122,7 +128,8 @@ impl Tracker {
             groups,
             groups_version: 0,
             next_groups: None,
-            census: Census::default(),
+            full_scrape: Census::default(),
+            hash_list: Census::default(),
             neighbors,
             external: External::default(),
             random,
@@ -279,18 +286,30 @@ impl Tracker {
 
     /// Promises the counts of all swarms, unless they are not offered (`None`) or there already.
     pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> Option<FullScrape> {
-        self.settings
-            .full_scrape
-            .then(|| self.census.ask(ticket, self.swarms.len(), now))
+        self.settings.full_scrape.then(|| {
+            let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
+            ready.map_or(FullScrape::Later, FullScrape::Now)
+        })
+    }
+
+    /// The info hashes for which the network itself has peers; `None` promises them to the ticket.
+    /// Peers that have expired count until they are swept, which is a minute at most.
+    pub fn handle_hash_list(&mut self, ticket: Ticket, now: Now) -> Option<HashList> {
+        self.hash_list.ask(ticket, self.swarms.len(), now)
     }
 
     /// Takes what a worker has done.
     pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) {
         match outcome {
             Outcome::FullScrape(body) => {
-                let waiting = self.census.finish(body.clone(), now);
-                let deliveries = waiting.into_iter().map(|ticket| (ticket, body.clone()));
-                self.deliveries.extend(deliveries);
+                let waiting = self.full_scrape.finish(body.clone(), now, FRESH_SCRAPE);
+                let answers = waiting.map(|ticket| (ticket, Answer::Written(body.clone())));
+                self.deliveries.extend(answers);
+            }
+            Outcome::HashList(list) => {
+                let waiting = self.hash_list.finish(list.clone(), now, 0);
+                let answers = waiting.map(|ticket| (ticket, Answer::HashList(list.clone())));
+                self.deliveries.extend(answers);
             }
             Outcome::Fetched {
                 id,
@@ -308,8 +327,8 @@ impl Tracker {
 
     /// The next answer for somebody who was told to wait.
     pub fn next_answer(&mut self, now: Now) -> Option<(Ticket, Answer<'_>)> {
-        if let Some((ticket, body)) = self.deliveries.pop_front() {
-            return Some((ticket, Answer::Written(body)));
+        if let Some(delivery) = self.deliveries.pop_front() {
+            return Some(delivery);
         }
         self.external.end_waiting(now);
         let ready = self.external.next_ready()?;

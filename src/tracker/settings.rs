@@ -25,6 +25,8 @@ pub struct Settings {
     /// How often changes are written to the database; `None` without one. A reload does not
     /// change it.
     pub flush_interval: Option<u32>,
+    /// Which swarms are listed for the DPI platform.
+    pub hash_list: HashListRule,
     /// Limits of the swarms.
     pub rules: Rules,
     /// Partners' trackers.
@@ -33,6 +35,15 @@ pub struct Settings {
     pub forward: ForwardSettings,
     /// How much is fetched at the same time.
     pub upstream_limits: UpstreamLimits,
+}
+
+/// Which swarms the network itself has peers for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HashListRule {
+    /// Peers of groups up to this priority count: up to here it is the operator's own network.
+    pub max_priority: u32,
+    /// With so many of them a swarm is listed.
+    pub min_peers: u32,
 }
 
 impl Default for Settings {
@@ -48,6 +59,10 @@ impl Default for Settings {
             max_scrape: 100,
             full_scrape: false,
             flush_interval: None,
+            hash_list: HashListRule {
+                max_priority: 0,
+                min_peers: 1,
+            },
             rules: Rules {
                 max_peers: 20_000_000,
                 max_peers_per_address: 64,

@@ -2,10 +2,10 @@
 //! neighbors, the log's line a minute, a reload; and the jobs that come of it.
 
 use super::persistence::Persistence;
-use super::{Purpose, Settings, Tracker, neighbors};
+use super::{HashListRule, Purpose, Settings, Tracker, neighbors};
 use crate::bittorrent::{InfoHash, UpstreamReply};
 use crate::job::{FetchError, Job, StoreJob, StoreOutcome};
-use crate::swarm::{GroupNames, PeerGroups};
+use crate::swarm::{Class, GroupNames, PeerGroups, Swarm};
 use crate::time::Now;
 use log::info;
 
@@ -43,7 +43,9 @@ impl Tracker {
 
     /// When [`Tracker::handle_timeout`] wants to be called at the latest.
     pub fn next_timeout(&self) -> Now {
-        let is_busy = self.swarms.is_regrouping() || self.census.is_counting();
+        let is_busy = self.swarms.is_regrouping()
+            || self.full_scrape.is_counting()
+            || self.hash_list.is_counting();
         if is_busy || self.to_be_noted > 0 {
             return Now(0);
         }
@@ -59,12 +61,7 @@ impl Tracker {
 
     /// Does a piece of what has to be done from time to time.
     pub fn handle_timeout(&mut self, now: Now) {
-        if let Some(files) = self.census.count(&self.swarms, SWEEP_PIECE) {
-            self.jobs.push(Job::WriteFullScrape {
-                files,
-                min_request_interval: self.settings.interval,
-            });
-        }
+        self.take_censuses();
         let liveness = self.liveness(now);
         if let Some(persistence) = &mut self.persistence {
             let was_loading = persistence.is_loading();
@@ -88,6 +85,28 @@ impl Tracker {
         let looked_at = self.swarms.len() + self.swarms.totals().peers();
         let pieces = looked_at / SWEEP_PIECE + 1;
         self.next_sweep = now.plus((pass / pieces as u64).max(1));
+    }
+
+    /// Goes on with what somebody wants to know of all swarms.
+    fn take_censuses(&mut self) {
+        let counts = |swarm: &Swarm| Some((swarm.info_hash(), swarm.counts()));
+        let counted = self.full_scrape.count(&self.swarms, SWEEP_PIECE, counts);
+        self.jobs.extend(counted.map(|files| Job::WriteFullScrape {
+            files,
+            min_request_interval: self.settings.interval,
+        }));
+        let HashListRule {
+            max_priority,
+            min_peers,
+        } = self.settings.hash_list;
+        let is_inside = |class: &Class| self.groups.is_inside(class.group, max_priority);
+        let listed = |swarm: &Swarm| {
+            let is_listed = swarm.members(is_inside) >= min_peers as usize;
+            is_listed.then_some(swarm.info_hash())
+        };
+        let counted = self.hash_list.count(&self.swarms, SWEEP_PIECE, listed);
+        self.jobs
+            .extend(counted.map(|hashes| Job::WriteHashList { hashes }));
     }
 
     /// Shows the neighbors swarms that did not begin with an announce they have seen: those from

@@ -1,0 +1,166 @@
+//! `btrt explain`: whom a client would be given, as a table.
+
+use super::get;
+use crate::admin::{Explained, PeerLine};
+use std::fmt::Write;
+use std::net::{IpAddr, SocketAddr};
+
+/// Who asks for what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Explain {
+    /// 40 hexadecimal digits.
+    pub info_hash: String,
+    /// The client's address.
+    pub ip: IpAddr,
+    /// How many peers it wants, if it says so.
+    pub numwant: Option<u32>,
+    /// It has the whole content.
+    pub seeder: bool,
+    /// The announce URL of the external tracker that it asks.
+    pub tracker: Option<String>,
+    /// The answer as the daemon gives it, for programs.
+    pub json: bool,
+}
+
+/// Asks the daemon, and returns what to print.
+pub fn explain(admin_listen: Option<SocketAddr>, explain: &Explain) -> Result<String, String> {
+    let answer = get(admin_listen, &target(explain))?;
+    if explain.json {
+        return Ok(String::from_utf8_lossy(&answer).into_owned() + "\n");
+    }
+    let explained = serde_json::from_slice(&answer)
+        .map_err(|error| format!("the daemon's answer makes no sense: {error}"))?;
+    Ok(table(explain.ip, &explained))
+}
+
+fn target(explain: &Explain) -> String {
+    let mut target = format!(
+        "/explain?info_hash={}&ip={}&seeder={}",
+        explain.info_hash,
+        explain.ip,
+        u8::from(explain.seeder)
+    );
+    // Writing to a string cannot fail.
+    if let Some(numwant) = explain.numwant {
+        let _ = write!(target, "&numwant={numwant}");
+    }
+    if let Some(url) = &explain.tracker {
+        target.push_str("&tracker=");
+        for byte in url.bytes() {
+            let _ = write!(target, "%{byte:02X}");
+        }
+    }
+    target
+}
+
+fn table(ip: IpAddr, explained: &Explained) -> String {
+    let Explained {
+        group,
+        priority,
+        note,
+        peers,
+    } = explained;
+    let mut text = format!(
+        "{ip} is in the group {group}, priority {}\n",
+        or_none(*priority)
+    );
+    if let Some(note) = note {
+        let _ = writeln!(text, "note: {note}");
+    }
+    if peers.is_empty() {
+        return text + "it would be given no peers\n";
+    }
+    let _ = writeln!(text, "it would be given {} peers:\n", peers.len());
+    let head = ["", "peer", "group", "priority", "origin", "seeder", "age"];
+    let mut rows = vec![head.map(str::to_owned)];
+    let numbered = (1..).zip(peers);
+    rows.extend(numbered.map(|(number, peer)| row(number, peer)));
+    for row in &rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let width = rows.iter().map(|row| row[column].chars().count()).max();
+            let _ = write!(line, "{cell:<width$}  ", width = width.unwrap_or(0));
+        }
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+    text
+}
+
+fn row(number: usize, peer: &PeerLine) -> [String; 7] {
+    [
+        number.to_string(),
+        SocketAddr::new(peer.ip, peer.port).to_string(),
+        peer.group.clone(),
+        or_none(peer.priority),
+        peer.origin.clone(),
+        if peer.seeder { "yes" } else { "no" }.to_owned(),
+        format!("{} s", peer.age),
+    ]
+}
+
+/// The group `other` has no priority: it comes after all that have.
+fn or_none(priority: Option<u32>) -> String {
+    priority.map_or_else(|| "last".to_owned(), |priority| priority.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_reaches_the_daemon_byte_for_byte() {
+        let explain = Explain {
+            info_hash: "00".repeat(20),
+            ip: "2001:db8::1".parse().unwrap(),
+            numwant: Some(7),
+            seeder: true,
+            tracker: Some("http://t/a?k=1&x=+".to_owned()),
+            json: false,
+        };
+        let expected = format!(
+            "/explain?info_hash={}&ip=2001:db8::1&seeder=1&numwant=7\
+             &tracker=%68%74%74%70%3A%2F%2F%74%2F%61%3F%6B%3D%31%26%78%3D%2B",
+            "00".repeat(20)
+        );
+        assert_eq!(target(&explain), expected);
+    }
+
+    #[test]
+    fn columns_stand_below_their_names() {
+        let peer = |ip: &str, group: &str, priority, age| PeerLine {
+            ip: ip.parse().unwrap(),
+            port: 6881,
+            group: group.to_owned(),
+            priority,
+            origin: "neighbor Nö".to_owned(),
+            seeder: age > 9,
+            age,
+        };
+        let explained = Explained {
+            group: "home".to_owned(),
+            priority: Some(0),
+            note: Some("well".to_owned()),
+            peers: vec![
+                peer("10.0.0.1", "home", Some(0), 12),
+                peer("2001:db8::1", "other", None, 3),
+            ],
+        };
+        let expected = "\
+10.0.0.9 is in the group home, priority 0
+note: well
+it would be given 2 peers:
+
+   peer                group  priority  origin       seeder  age
+1  10.0.0.1:6881       home   0         neighbor Nö  yes     12 s
+2  [2001:db8::1]:6881  other  last      neighbor Nö  no      3 s
+";
+        let ip = "10.0.0.9".parse().unwrap();
+        assert_eq!(table(ip, &explained), expected);
+        let nobody = Explained {
+            peers: Vec::new(),
+            note: None,
+            ..explained
+        };
+        assert!(table(ip, &nobody).ends_with("given no peers\n"));
+    }
+}
