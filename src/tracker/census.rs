@@ -7,7 +7,9 @@ use crate::swarm::{Swarm, Swarms};
 use crate::time::Now;
 use std::sync::Arc;
 
-/// A result is given out for so many times as long as it took to make.
+/// What took up to so many milliseconds to make is made again for whoever asks next; what took
+/// longer is given out for so many times as long, so that nobody can keep the loop busy with it.
+const QUICK: u64 = 100;
 const WORTH: u64 = 10;
 
 /// What somebody gets who asks for the counts of everything.
@@ -103,7 +105,8 @@ impl<T, R: Clone> Census<T, R> {
     ) -> impl Iterator<Item = Ticket> + use<T, R> {
         self.state = State::Resting;
         let took = now.0.saturating_sub(self.began.0);
-        let until = now.plus(at_least.max(took.saturating_mul(WORTH)));
+        let worth = if took > QUICK { took * WORTH } else { 0 };
+        let until = now.plus(worth.max(at_least));
         self.result = Some((result, until));
         std::mem::take(&mut self.waiting).into_iter()
     }

@@ -236,8 +236,8 @@ impl Tracker {
                 .or_default() += peers;
         };
         let mut found = Vec::new();
-        list::<Ipv4Addr>(swarm, &mut found, &mut count);
-        list::<Ipv6Addr>(swarm, &mut found, &mut count);
+        self.list::<Ipv4Addr>(swarm, &mut found, &mut count);
+        self.list::<Ipv6Addr>(swarm, &mut found, &mut count);
         let groups = groups.into_iter().map(|((priority, name), peers)| {
             let priority = priority.configured();
             (GroupLabel { name, priority }, peers)
@@ -251,6 +251,26 @@ impl Tracker {
                 .map(|found| self.report(found, "", now))
                 .collect(),
         })
+    }
+
+    /// Lists peers of one family until there are enough, and counts all.
+    fn list<A: Family>(
+        &self,
+        swarm: &Swarm,
+        found: &mut Vec<Found>,
+        count: &mut impl FnMut(GroupId, usize),
+    ) {
+        let Some(peers) = A::peers(swarm) else {
+            return;
+        };
+        let mut segments: Vec<_> = peers.segments().collect();
+        segments.sort_by_key(|(class, _)| self.groups.priority(class.group));
+        for (class, range) in segments {
+            count(class.group, range.len());
+            let room = MAX_LISTED.saturating_sub(found.len());
+            let listed = range.take(room);
+            found.extend(listed.map(|at| Found::new(Source::Swarm, peers.get(at), class)));
+        }
     }
 
     fn report(&self, found: Found, host: &str, now: Now) -> PeerReport {
@@ -284,17 +304,4 @@ impl Tracker {
 fn look<A: Learnable + Family>(chosen: &Chosen<'_, A>) -> Found {
     let class = chosen.peers.class(chosen.position);
     Found::new(chosen.source, chosen.peer(), class)
-}
-
-/// Lists peers of one family until there are enough, and counts all.
-fn list<A: Family>(swarm: &Swarm, found: &mut Vec<Found>, count: &mut impl FnMut(GroupId, usize)) {
-    let Some(peers) = A::peers(swarm) else {
-        return;
-    };
-    for (class, range) in peers.segments() {
-        count(class.group, range.len());
-        let room = MAX_LISTED.saturating_sub(found.len());
-        let listed = range.take(room);
-        found.extend(listed.map(|at| Found::new(Source::Swarm, peers.get(at), class)));
-    }
 }
