@@ -1,12 +1,11 @@
 //! The command line: arguments to calls, errors to exit codes.
 
 use crate::bittorrent::InfoHash;
-use crate::client::{self, Explain};
+use crate::client::Explain;
 use crate::startup::DatabaseCommand;
 use crate::{VERSION, config, startup};
 use lexopt::prelude::*;
 use std::ffi::OsString;
-use std::fmt::Display;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -86,12 +85,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Command::Database(command) => {
             return report(startup::database(&arguments.config, command));
         }
-        Command::Explain(explain) => {
-            let config = config::load(&arguments.config).map_err(|faults| faults.to_string());
-            let answer = config
-                .and_then(|config| client::explain(config.settings.server.admin_listen, &explain));
-            return report(answer);
-        }
+        Command::Explain(explain) => return report(startup::explain(&arguments.config, &explain)),
         Command::HashList => return report(startup::hash_list(&arguments.config)),
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
@@ -108,7 +102,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 /// Prints what a command has to say, or why it failed.
-fn report(result: Result<String, impl Display>) -> ExitCode {
+fn report(result: Result<String, startup::Error>) -> ExitCode {
     match result {
         Ok(text) => {
             print!("{text}");

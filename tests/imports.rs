@@ -13,7 +13,10 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("job", &["bittorrent", "record", "time"]),
     ("protocol", &["bittorrent"]),
     ("swarm", &["bittorrent", "chain", "record", "time"]),
-    ("tracker", &["bittorrent", "job", "record", "swarm", "time"]),
+    (
+        "tracker",
+        &["bittorrent", "chain", "job", "record", "swarm", "time"],
+    ),
     ("channel", &["job"]),
     (
         "admin",

@@ -1,6 +1,5 @@
 //! `btrt explain`: whom a client would be given, as a table.
 
-use super::get;
 use crate::admin::{Explained, PeerLine};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -22,44 +21,37 @@ pub struct Explain {
     pub json: bool,
 }
 
-/// Asks the daemon, and returns what to print.
-pub fn explain(admin_listen: Option<SocketAddr>, explain: &Explain) -> Result<String, String> {
-    let answer = get(admin_listen, &target(explain))?;
-    if explain.json {
-        return Ok(String::from_utf8_lossy(&answer).into_owned() + "\n");
-    }
-    let explained = serde_json::from_slice(&answer)
-        .map_err(|error| format!("the daemon's answer makes no sense: {error}"))?;
-    Ok(table(explain.ip, &explained))
-}
-
-fn target(explain: &Explain) -> String {
-    let mut target = format!(
-        "/explain?info_hash={}&ip={}&seeder={}",
-        explain.info_hash,
-        explain.ip,
-        u8::from(explain.seeder)
-    );
-    // Writing to a string cannot fail.
-    if let Some(numwant) = explain.numwant {
-        let _ = write!(target, "&numwant={numwant}");
-    }
-    if let Some(url) = &explain.tracker {
-        target.push_str("&tracker=");
-        for byte in url.bytes() {
-            let _ = write!(target, "%{byte:02X}");
+impl Explain {
+    /// The path and query that ask the daemon.
+    pub fn target(&self) -> String {
+        let mut target = format!(
+            "/explain?info_hash={}&ip={}&seeder={}",
+            self.info_hash,
+            self.ip,
+            u8::from(self.seeder)
+        );
+        // Writing to a string cannot fail.
+        if let Some(numwant) = self.numwant {
+            let _ = write!(target, "&numwant={numwant}");
         }
+        if let Some(url) = &self.tracker {
+            target.push_str("&tracker=");
+            for byte in url.bytes() {
+                let _ = write!(target, "%{byte:02X}");
+            }
+        }
+        target
     }
-    target
 }
 
-fn table(ip: IpAddr, explained: &Explained) -> String {
+/// Writes for people what the daemon said of the client at this address.
+pub fn explained(ip: IpAddr, answer: &Explained) -> String {
     let Explained {
         group,
         priority,
         note,
         peers,
-    } = explained;
+    } = answer;
     let mut text = format!(
         "{ip} is in the group {group}, priority {}\n",
         or_none(*priority)
@@ -122,7 +114,7 @@ mod tests {
              &tracker=%68%74%74%70%3A%2F%2F%74%2F%61%3F%6B%3D%31%26%78%3D%2B",
             "00".repeat(20)
         );
-        assert_eq!(target(&explain), expected);
+        assert_eq!(explain.target(), expected);
     }
 
     #[test]
@@ -136,7 +128,7 @@ mod tests {
             seeder: age > 9,
             age,
         };
-        let explained = Explained {
+        let answer = Explained {
             group: "home".to_owned(),
             priority: Some(0),
             note: Some("well".to_owned()),
@@ -155,12 +147,12 @@ it would be given 2 peers:
 2  [2001:db8::1]:6881  other  last      neighbor Nö  no      3 s
 ";
         let ip = "10.0.0.9".parse().unwrap();
-        assert_eq!(table(ip, &explained), expected);
+        assert_eq!(explained(ip, &answer), expected);
         let nobody = Explained {
             peers: Vec::new(),
             note: None,
-            ..explained
+            ..answer
         };
-        assert!(table(ip, &nobody).ends_with("given no peers\n"));
+        assert!(explained(ip, &nobody).ends_with("given no peers\n"));
     }
 }

@@ -3,7 +3,7 @@
 
 mod explain;
 
-pub use explain::{Explain, explain};
+pub use explain::{Explain, explained};
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

@@ -59,7 +59,10 @@ impl Service for Front<'_> {
                 match self.tracker.handle_full_scrape(self.ticket, self.now) {
                     Some(FullScrape::Now(body)) => self.body.extend_from_slice(&body),
                     Some(FullScrape::Later) => return Verdict::Later,
-                    None => response::failure_body(self.body, &Failure::FullScrapeOff),
+                    None => {
+                        self.tracker.note_refusal();
+                        response::failure_body(self.body, &Failure::FullScrapeOff);
+                    }
                 }
             }
             Request::Forwarded(forwarded, form) => {
@@ -70,6 +73,7 @@ impl Service for Front<'_> {
                 }
             }
             Request::Refused(failure) => {
+                self.tracker.note_refusal();
                 trace!("refused {}: {failure}", self.client(head));
                 response::failure_body(self.body, &failure);
             }
@@ -126,6 +130,7 @@ impl Front<'_> {
         };
         if !may {
             trace!("{} may not forward", self.remote);
+            self.tracker.note_refusal();
             let failure = Failure::MayNotForward(self.remote);
             return Some((self.body, Answer::Failure(failure)));
         }

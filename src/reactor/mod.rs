@@ -111,6 +111,8 @@ pub struct Reactor<R> {
     settings: Settings,
     clock: Instant,
     now: Now,
+    /// When the last turn ended.
+    turn_ended: Now,
     /// Connections that have more to do than one turn allows.
     busy: Vec<Token>,
     /// No file descriptors were left; accepting goes on at this time.
@@ -186,6 +188,7 @@ impl<R: Reload> Reactor<R> {
             settings: parts.settings,
             clock: Instant::now(),
             now,
+            turn_ended: now,
             busy: Vec::new(),
             accept_paused_until: None,
             accept_failing: false,
@@ -210,10 +213,14 @@ impl<R: Reload> Reactor<R> {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         match self.poll.poll(events, self.timeout()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.turn_ended = at(self.clock.elapsed());
+                return Ok(());
+            }
             polled => polled?,
         }
-        self.now = Now::after_start(elapsed(self.clock));
+        let began = self.clock.elapsed();
+        self.now = at(began);
         let mut busy = std::mem::take(&mut self.busy);
         for token in busy.drain(..) {
             self.serve(token, |connection| connection.queued = false);
@@ -240,6 +247,9 @@ impl<R: Reload> Reactor<R> {
         self.accept();
         // Last, as all steps make jobs: also new connections are served at once.
         self.hand_out_jobs();
+        let ended = self.clock.elapsed();
+        self.turn_ended = at(ended);
+        self.tracker.handle_end_of_turn(ended.saturating_sub(began));
         Ok(())
     }
 
@@ -258,8 +268,8 @@ impl<R: Reload> Reactor<R> {
         for deadline in [self.accept_paused_until, self.stop_deadline()] {
             next = deadline.map_or(next, |deadline| next.min(deadline));
         }
-        let now = Now::after_start(elapsed(self.clock));
-        Some(Duration::from_millis(next.0.saturating_sub(now.0)))
+        let left = next.0.saturating_sub(self.turn_ended.0);
+        Some(Duration::from_millis(left))
     }
 
     fn deadline(&self, connection: &Connection) -> Now {
@@ -444,12 +454,9 @@ fn with_deadline() -> impl Iterator<Item = (Face, Phase)> {
     both.flat_map(|face| Phase::WITH_DEADLINE.map(|phase| (face, phase)))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the loop keeps the daemon's time"
-)]
-fn elapsed(since: Instant) -> u64 {
-    u64::try_from((Instant::now() - since).as_millis()).unwrap_or(u64::MAX)
+/// The point in time so long after the start.
+fn at(elapsed: Duration) -> Now {
+    Now::after_start(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whether a list of networks contains an address.

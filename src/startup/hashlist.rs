@@ -10,7 +10,7 @@ use super::{DATABASE_TIMEOUT, Error, database, settings};
 use crate::bittorrent::InfoHash;
 use crate::config;
 use crate::record::PeerRecord;
-use crate::swarm::{GroupNames, Liveness, PeerGroups};
+use crate::swarm::{GroupNames, Liveness, PeerGroups, Priority};
 use crate::time::{START, Timestamp};
 use crate::worker::store::{Clock, Store, StoreError};
 use std::fs::{self, File};
@@ -36,7 +36,7 @@ pub fn hash_list(path: &Path) -> Result<String, Error> {
     let name = place.to_string();
     let lister = Lister {
         groups: &settings::groups(&config, &GroupNames::new()),
-        max_priority: keys.max_priority,
+        inside: Priority(keys.max_priority.into()),
         min_peers: keys.min_peers,
         expiry: config.settings.tracker.peer_expiry_interval,
         found: Found::default(),
@@ -71,7 +71,8 @@ struct Found {
 /// Finds the swarms to list among rows of peers.
 struct Lister<'a> {
     groups: &'a PeerGroups,
-    max_priority: u32,
+    /// Groups up to this priority are inside.
+    inside: Priority,
     min_peers: u32,
     /// In seconds.
     expiry: u32,
@@ -106,7 +107,7 @@ impl Lister<'_> {
         }
         self.found.anybody = true;
         let group = self.groups.find(peer.key.ip);
-        if !self.groups.is_inside(group, self.max_priority) {
+        if self.groups.priority(group) > self.inside {
             return;
         }
         let info_hash = peer.key.info_hash;
@@ -215,7 +216,7 @@ mod tests {
     fn listed(max_priority: u32, min_peers: u32, rows: &[(u8, &str, u32)]) -> (Vec<u8>, bool) {
         let mut lister = Lister {
             groups: &groups(),
-            max_priority,
+            inside: Priority(max_priority.into()),
             min_peers,
             expiry: 100,
             found: Found::default(),

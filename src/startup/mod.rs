@@ -1,11 +1,13 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
 mod database;
+mod explain;
 mod hashlist;
 mod reload;
 mod settings;
 
 pub use database::{DatabaseCommand, database};
+pub use explain::explain;
 pub use hashlist::hash_list;
 
 use crate::channel::{self, Office, Work};

@@ -4,9 +4,7 @@ use crate::config::{Config, DatabaseUrl, TrackerMode};
 use crate::job::FetchPolicy;
 use crate::reactor;
 use crate::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
-use crate::tracker::{
-    self, ForwardSettings, HashListRule, Mode, NeighborSettings, TrackerRule, UpstreamLimits,
-};
+use crate::tracker::{self, ForwardSettings, Mode, NeighborSettings, TrackerRule, UpstreamLimits};
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -46,13 +44,11 @@ pub(super) fn tracker(config: &Config, instance: &Instance) -> tracker::Settings
         outside_peers: tracker.outside_peers,
         max_scrape: tracker.max_scrape as usize,
         full_scrape: tracker.full_scrape,
+        inside_priority: config.settings.hashlist.max_priority,
+        hash_list_min_peers: config.settings.hashlist.min_peers,
         flush_interval: match config.settings.database.url {
             DatabaseUrl::None => None,
             _ => Some(config.settings.database.flush_interval),
-        },
-        hash_list: HashListRule {
-            max_priority: config.settings.hashlist.max_priority,
-            min_peers: config.settings.hashlist.min_peers,
         },
         rules: Rules {
             max_peers: tracker.max_peers as usize,

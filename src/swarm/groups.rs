@@ -133,11 +133,6 @@ impl PeerGroups {
             .map_or(Priority::LAST, |group| group.priority)
     }
 
-    /// Whether the operator's own network reaches so far: `other` is outside whatever the limit.
-    pub fn is_inside(&self, id: GroupId, max_priority: u32) -> bool {
-        self.priority(id) <= Priority(max_priority.into())
-    }
-
     /// Whether members of `asker` may be given peers of `id`, as far as the operator says.
     pub fn visible(&self, id: GroupId, asker: GroupId) -> bool {
         let visible_to = self.group(id).and_then(|group| group.visible_to.as_ref());
@@ -155,6 +150,20 @@ impl PeerGroups {
         numbered
             .filter_map(|(group, id)| Some((group.as_ref()?.name.to_string(), GroupId(id))))
             .collect()
+    }
+
+    /// All groups with their names and priorities, by number.
+    pub fn all(&self) -> impl Iterator<Item = (GroupId, &Arc<str>, Priority)> {
+        let numbered = (0..).map(GroupId).zip(&self.groups);
+        numbered.filter_map(|(id, group)| {
+            let group = group.as_ref()?;
+            Some((id, &group.name, group.priority))
+        })
+    }
+
+    /// Whether there is a group of this number.
+    pub fn contains(&self, id: GroupId) -> bool {
+        self.group(id).is_some()
     }
 
     fn group(&self, id: GroupId) -> Option<&Group> {

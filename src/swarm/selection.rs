@@ -72,7 +72,9 @@ pub struct Table<'a, A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
     /// The place of its table among those to choose from.
-    pub table: u32,
+    pub table: u16,
+    /// Its peer group.
+    pub group: GroupId,
     /// Its position there.
     pub position: u32,
 }
@@ -82,13 +84,22 @@ pub struct Pick {
 struct Candidates {
     priority: Priority,
     seeders: bool,
-    table: u32,
+    table: u16,
+    group: GroupId,
     range: Range<u32>,
 }
 
 impl Candidates {
     fn kind(&self) -> (Priority, bool) {
         (self.priority, self.seeders)
+    }
+
+    fn pick(&self, position: u32) -> Pick {
+        Pick {
+            table: self.table,
+            group: self.group,
+            position,
+        }
     }
 }
 
@@ -180,6 +191,7 @@ impl Selection {
                     priority: groups.priority(class.group),
                     seeders: class.seeder,
                     table,
+                    group: class.group,
                     range: range.start as u32..range.end as u32,
                 });
             }
@@ -214,10 +226,9 @@ impl Selection {
     ) {
         self.shuffled.clear();
         for candidate in candidates {
-            let table = candidate.table;
-            let picks = candidate.range.clone();
+            let positions = candidate.range.clone();
             self.shuffled
-                .extend(picks.map(|position| Pick { table, position }));
+                .extend(positions.map(|position| candidate.pick(position)));
         }
         for next in 0..self.shuffled.len() {
             if self.chosen.len() >= limit {
@@ -258,10 +269,7 @@ impl Selection {
 fn nth(candidates: &[Candidates], mut n: usize) -> Pick {
     for candidate in candidates {
         if n < candidate.range.len() {
-            return Pick {
-                table: candidate.table,
-                position: candidate.range.start + n as u32,
-            };
+            return candidate.pick(candidate.range.start + n as u32);
         }
         n -= candidate.range.len();
     }

@@ -1,6 +1,7 @@
 //! What a client is told: counts, times, and the peers chosen for it.
 
 use super::Settings;
+use super::handed_out::HandedOut;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
@@ -71,6 +72,8 @@ pub(super) struct Chooser<'a> {
     pub keys: &'a HashKeys,
     pub selection: &'a mut Selection,
     pub random: &'a mut fastrand::Rng,
+    /// `None` if nobody is given anything.
+    pub handed_out: Option<&'a mut HandedOut>,
     pub now: Timestamp,
 }
 
@@ -129,6 +132,13 @@ impl Chooser<'_> {
             &wanted,
             self.random,
         );
+        if let Some(handed_out) = &mut self.handed_out {
+            if client.is_neighbor {
+                handed_out.count_for_neighbor(chosen.len());
+            } else {
+                chosen.iter().for_each(|pick| handed_out.count(pick.group));
+            }
+        }
         const SOURCES: [Source; 3] = [Source::Swarm, Source::Neighbors, Source::External];
         for pick in chosen {
             let table = pick.table as usize;

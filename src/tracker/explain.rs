@@ -167,6 +167,7 @@ impl Tracker {
         let mut found = Vec::new();
         if share {
             let (mut chooser, sources, _) = self.choice(client, key.as_ref(), now);
+            chooser.handed_out = None;
             chooser.choose::<Ipv4Addr>(client, sources, |chosen| found.push(look(&chosen)));
             chooser.choose::<Ipv6Addr>(client, sources, |chosen| found.push(look(&chosen)));
         }

@@ -193,6 +193,7 @@ pub(super) struct WaitId(u64);
 pub(super) struct Waiting {
     pub ticket: Ticket,
     pub ip: IpAddr,
+    pub since: Now,
     pub wants: Waits,
 }
 

@@ -4,27 +4,37 @@
 //! is a list of such calls.
 
 mod answer;
+mod answer_times;
 mod census;
 mod explain;
 mod external;
 mod figures;
 mod forwarded;
+mod handed_out;
+mod history;
+mod hosts;
 mod learned;
 mod neighbors;
+mod overview;
 mod persistence;
 mod relayed;
 mod settings;
 mod upkeep;
 mod upstreams;
 
+pub use answer_times::{AnswerTimes, Histogram};
 pub use census::FullScrape;
 pub use explain::{
     Explanation, ExternalTracker, GroupLabel, Inquiry, Origin, PeerReport, SwarmReport,
 };
 pub use external::{ForwardSettings, Mode, TrackerRule};
 pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
-pub use neighbors::NeighborSettings;
-pub use settings::{HashListRule, Settings};
+pub use handed_out::HandedOut;
+pub use history::{History, Sample};
+pub use hosts::HostFigures;
+pub use neighbors::{NeighborFigures, NeighborSettings};
+pub use overview::ExternalHost;
+pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
@@ -34,14 +44,17 @@ use crate::swarm::{
 };
 use crate::time::Now;
 use answer::{Chooser, Client, Sources};
+use answer_times::Turn;
 use census::Census;
 use external::{External, ListKey, WaitId};
+use hosts::Hosts;
 use learned::Places;
 use neighbors::Neighbors;
 use persistence::Persistence;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use upstreams::Upstreams;
 
 /// How long a scrape of everything is given out at least, in milliseconds.
@@ -66,6 +79,11 @@ pub struct Tracker {
     /// Swarms below this place have still to be shown to the neighbors.
     to_be_noted: usize,
     figures: Figures,
+    /// What has been answered in this turn of the loop.
+    turn: Turn,
+    history: History,
+    /// External trackers by name.
+    hosts: Hosts,
     /// As they were in the last line of the log.
     logged: Figures,
     next_line: Now,
@@ -93,6 +111,12 @@ enum Purpose {
     PassedOn,
     /// A neighbor's peers.
     Neighbor(Arc<str>, InfoHash),
+}
+
+impl Purpose {
+    fn is_neighbor(&self) -> bool {
+        matches!(self, Purpose::Neighbor(..))
+    }
 }
 
 /// What somebody is told.
@@ -135,6 +159,9 @@ impl Tracker {
             random,
             to_be_noted: 0,
             figures: Figures::default(),
+            turn: Turn::default(),
+            history: History::new(now),
+            hosts: Hosts::default(),
             logged: Figures::default(),
             next_line: now.plus(upkeep::MINUTE),
             next_sweep: now,
@@ -148,6 +175,7 @@ impl Tracker {
     /// Takes an announce from a client at `ip` and says what to answer.
     pub fn handle_announce(&mut self, announce: &Announce, ip: IpAddr, now: Now) -> &AnnounceReply {
         self.figures.announces += 1;
+        self.turn.announces += 1;
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
         let group = if is_neighbor {
@@ -246,6 +274,7 @@ impl Tracker {
             keys: self.swarms.keys(),
             selection: &mut self.selection,
             random: &mut self.random,
+            handed_out: Some(&mut self.figures.handed_out),
             now: now.timestamp(),
         };
         (chooser, sources, &mut self.reply)
@@ -276,7 +305,12 @@ impl Tracker {
     }
 
     /// The counts of some swarms, sorted by info hash, each once.
-    pub fn handle_scrape(&mut self, mut hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+    pub fn handle_scrape(&mut self, hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+        self.turn.scrapes += 1;
+        self.scrape(hashes)
+    }
+
+    fn scrape(&mut self, mut hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
         self.figures.scrapes += 1;
         hashes.sort_unstable();
         hashes.dedup();
@@ -286,16 +320,30 @@ impl Tracker {
 
     /// Promises the counts of all swarms, unless they are not offered (`None`) or there already.
     pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> Option<FullScrape> {
-        self.settings.full_scrape.then(|| {
-            let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
-            ready.map_or(FullScrape::Later, FullScrape::Now)
-        })
+        if !self.settings.full_scrape {
+            return None;
+        }
+        self.figures.full_scrapes += 1;
+        let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
+        Some(ready.map_or(FullScrape::Later, FullScrape::Now))
     }
 
     /// The info hashes for which the network itself has peers; `None` promises them to the ticket.
     /// Peers that have expired count until they are swept, which is a minute at most.
     pub fn handle_hash_list(&mut self, ticket: Ticket, now: Now) -> Option<HashList> {
         self.hash_list.ask(ticket, self.swarms.len(), now)
+    }
+
+    /// Takes note of a request that was answered with a failure reason.
+    pub fn note_refusal(&mut self) {
+        self.figures.refused += 1;
+    }
+
+    /// Takes note that a turn of the loop took so long: in it, what was asked since the last was
+    /// answered.
+    pub fn handle_end_of_turn(&mut self, took: Duration) {
+        let turn = std::mem::take(&mut self.turn);
+        self.figures.answer_times.add(turn, took);
     }
 
     /// Takes what a worker has done.
@@ -316,9 +364,9 @@ impl Tracker {
                 result,
                 took_ms,
             } => {
-                self.count_fetched(&result, took_ms);
                 let is_down = result.as_ref().is_err_and(FetchError::is_about_the_host);
-                if let Some(purpose) = self.upstreams.finish(id, !is_down, now) {
+                if let Some((host, purpose)) = self.upstreams.finish(id, !is_down, now) {
+                    self.count_fetched(&host, &purpose, &result, took_ms);
                     self.take_fetched(purpose, result, now);
                 }
             }
@@ -332,6 +380,8 @@ impl Tracker {
         }
         self.external.end_waiting(now);
         let ready = self.external.next_ready()?;
+        let waited = Duration::from_millis(now.0.saturating_sub(ready.waiting.since.0));
+        self.figures.answer_times.forwarded.add(1, waited);
         Some((ready.waiting.ticket, self.answer_waiting(ready, now)))
     }
 
@@ -343,16 +393,6 @@ impl Tracker {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// What has been done since the start.
-    pub fn figures(&self) -> &Figures {
-        &self.figures
-    }
-
-    /// The swarms, for whoever wants figures.
-    pub fn swarms(&self) -> &Swarms {
-        &self.swarms
     }
 
     fn liveness(&self, now: Now) -> Liveness {

@@ -72,6 +72,22 @@ struct Neighbor {
     /// Not to be asked before.
     not_before: Now,
     failures: u32,
+    figures: NeighborFigures,
+}
+
+/// What came of asking a neighbor, since it has been one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeighborFigures {
+    /// Questions.
+    pub asked: u64,
+    /// Those that it answered.
+    pub answered: u64,
+    /// Those that it did not answer.
+    pub failed: u64,
+    /// Peers in all its answers.
+    pub peers: u64,
+    /// It has not answered the last question that is over; `None` if there is none yet.
+    pub is_down: Option<bool>,
 }
 
 impl Neighbors {
@@ -158,6 +174,10 @@ impl Neighbors {
         let Some(neighbor) = self.named(name) else {
             return;
         };
+        let figures = &mut neighbor.figures;
+        figures.answered += 1;
+        figures.peers += peers.len() as u64;
+        figures.is_down = Some(false);
         if neighbor.failures > 0 {
             info!("neighbor {name:?} answers again");
             neighbor.failures = 0;
@@ -182,6 +202,8 @@ impl Neighbors {
         if neighbor.failures == 0 {
             warn!("neighbor {name:?} does not answer: {reason}; trying on at least once a minute");
         }
+        neighbor.figures.failed += 1;
+        neighbor.figures.is_down = Some(true);
         let pause = (FIRST_PAUSE << neighbor.failures.min(6)).min(LONGEST_PAUSE);
         neighbor.failures = neighbor.failures.saturating_add(1);
         neighbor.not_before = now.plus(pause);
@@ -194,6 +216,12 @@ impl Neighbors {
             neighbor.due.remove(place);
         }
         neighbor.fresh.push_back(info_hash);
+    }
+
+    /// All by name, in the operator's order.
+    pub fn figures(&self) -> impl Iterator<Item = (&Arc<str>, NeighborFigures)> {
+        let neighbors = self.neighbors.iter();
+        neighbors.map(|one| (&one.settings.name, one.figures))
     }
 
     fn named(&mut self, name: &str) -> Option<&mut Neighbor> {
@@ -224,6 +252,7 @@ impl Neighbor {
             due: VecDeque::new(),
             not_before: Now(0),
             failures: 0,
+            figures: NeighborFigures::default(),
         }
     }
 
@@ -273,6 +302,7 @@ impl Neighbor {
                 port: 0,
             },
         };
+        self.figures.asked += 1;
         Some(Due {
             name: self.settings.name.clone(),
             info_hash,

@@ -22,11 +22,14 @@ pub struct Settings {
     pub max_scrape: usize,
     /// Whether a scrape without info hash is answered with everything.
     pub full_scrape: bool,
+    /// Groups up to this priority are the own network: for the figures that tell what stays inside,
+    /// and for the hash list.
+    pub inside_priority: u32,
+    /// With so many peers inside, a swarm is in the hash list.
+    pub hash_list_min_peers: u32,
     /// How often changes are written to the database; `None` without one. A reload does not
     /// change it.
     pub flush_interval: Option<u32>,
-    /// Which swarms are listed for the DPI platform.
-    pub hash_list: HashListRule,
     /// Limits of the swarms.
     pub rules: Rules,
     /// Partners' trackers.
@@ -35,15 +38,6 @@ pub struct Settings {
     pub forward: ForwardSettings,
     /// How much is fetched at the same time.
     pub upstream_limits: UpstreamLimits,
-}
-
-/// Which swarms the network itself has peers for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HashListRule {
-    /// Peers of groups up to this priority count: up to here it is the operator's own network.
-    pub max_priority: u32,
-    /// With so many of them a swarm is listed.
-    pub min_peers: u32,
 }
 
 impl Default for Settings {
@@ -58,11 +52,9 @@ impl Default for Settings {
             outside_peers: 4,
             max_scrape: 100,
             full_scrape: false,
+            inside_priority: 0,
+            hash_list_min_peers: 1,
             flush_interval: None,
-            hash_list: HashListRule {
-                max_priority: 0,
-                min_peers: 1,
-            },
             rules: Rules {
                 max_peers: 20_000_000,
                 max_peers_per_address: 64,

@@ -1,8 +1,10 @@
 //! What has to be done from time to time, a piece at a time: sweeps, writes, questions to
 //! neighbors, the log's line a minute, a reload; and the jobs that come of it.
 
+use super::hosts::Ended;
 use super::persistence::Persistence;
-use super::{HashListRule, Purpose, Settings, Tracker, neighbors};
+use super::upstreams::HostName;
+use super::{Purpose, Settings, Tracker, neighbors};
 use crate::bittorrent::{InfoHash, UpstreamReply};
 use crate::job::{FetchError, Job, StoreJob, StoreOutcome};
 use crate::swarm::{Class, GroupNames, PeerGroups, Swarm};
@@ -22,6 +24,8 @@ impl Tracker {
     /// Puts new settings and groups into force. Peers keep their groups at first, by name, and
     /// are put into the new ones bit by bit.
     pub fn handle_reload(&mut self, settings: Settings, groups: PeerGroups) {
+        // What has been handed out so far is judged by the settings of its time.
+        self.take_history();
         self.swarms.set_rules(settings.rules.clone());
         self.upstreams.set_limits(settings.upstream_limits);
         self.neighbors.set(&settings.neighbors);
@@ -35,6 +39,9 @@ impl Tracker {
         if !self.swarms.is_regrouping()
             && let Some(groups) = self.next_groups.take()
         {
+            self.take_history();
+            self.figures.handed_out.regroup(&self.groups, &groups);
+            self.history.regroup(&self.figures);
             self.groups = groups;
             self.groups_version = self.groups_version.wrapping_add(1);
             self.swarms.regroup();
@@ -95,13 +102,10 @@ impl Tracker {
             files,
             min_request_interval: self.settings.interval,
         }));
-        let HashListRule {
-            max_priority,
-            min_peers,
-        } = self.settings.hash_list;
-        let is_inside = |class: &Class| self.groups.is_inside(class.group, max_priority);
+        let (inside, least) = (self.inside_priority(), self.settings.hash_list_min_peers);
+        let is_inside = |class: &Class| self.groups.priority(class.group) <= inside;
         let listed = |swarm: &Swarm| {
-            let is_listed = swarm.members(is_inside) >= min_peers as usize;
+            let is_listed = swarm.members(is_inside) >= least as usize;
             is_listed.then_some(swarm.info_hash())
         };
         let counted = self.hash_list.count(&self.swarms, SWEEP_PIECE, listed);
@@ -149,6 +153,8 @@ impl Tracker {
             return;
         }
         self.next_line = now.plus(MINUTE);
+        self.take_history();
+        self.history.end_minute(now);
         let peers = self.swarms.totals().peers();
         let news = self.figures.since(&self.logged).to_string();
         info!(
@@ -158,19 +164,39 @@ impl Tracker {
         self.logged = self.figures.clone();
     }
 
+    /// Brings the history up to date.
+    pub(super) fn take_history(&mut self) {
+        let inside = self.inside_priority();
+        self.history.take(&self.figures, &self.groups, inside);
+    }
+
     pub(super) fn count_fetched(
         &mut self,
+        host: &HostName,
+        purpose: &Purpose,
         result: &Result<UpstreamReply, FetchError>,
         took_ms: u64,
     ) {
-        let upstream = &mut self.figures.upstream;
+        let upstream = self.figures.upstream_mut(purpose);
         upstream.took_ms += took_ms;
-        match result {
+        let ended = match result {
             Ok(reply) => {
                 upstream.answered += 1;
                 upstream.refused += u64::from(reply.failure.is_some());
+                if reply.failure.is_some() {
+                    Ended::Refused
+                } else {
+                    Ended::Answered
+                }
             }
-            Err(error) => *upstream.failed.entry(error.name()).or_default() += 1,
+            Err(error) => {
+                upstream.fail(error.name());
+                Ended::Failed
+            }
+        };
+        // Neighbors are counted where their schedule is.
+        if !purpose.is_neighbor() {
+            self.hosts.end(host, ended);
         }
     }
 
@@ -181,7 +207,11 @@ impl Tracker {
         }
         let mut late = Vec::new();
         let job = self.upstreams.next_job(now, &mut late);
-        for purpose in late {
+        for (host, purpose) in late {
+            self.figures.upstream_mut(&purpose).fail("no_worker");
+            if !purpose.is_neighbor() {
+                self.hosts.end(&host, Ended::Failed);
+            }
             self.give_up(purpose, "no worker was free in time", now);
         }
         job
