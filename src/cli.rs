@@ -6,6 +6,7 @@ use crate::startup::DatabaseCommand;
 use crate::{VERSION, config, startup};
 use lexopt::prelude::*;
 use std::ffi::OsString;
+use std::io::Write;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,13 +24,15 @@ Commands:
   db create  create the tables of the database
   db upgrade bring the tables of an older version up to date
   db status  print the version of the tables and how many rows they have
+  status     ask the running daemon for its figures
   hashlist   write the info hashes for which the network itself has peers
-  explain    ask the running btrt which peers a client would be given, and why
+  explain    ask the running daemon which peers a client would be given, and why
   version    print the version
   help       print this text
 
 Options:
   -c, --config FILE   the configuration (default: /etc/btrt/btrt.conf)
+  --json              with status and explain: print the answer as JSON
   -V, --version       the same as the command version
   -h, --help          the same as the command help
 
@@ -39,7 +42,6 @@ Options of explain:
   --numwant N         how many peers it asks for
   --seeder            it has the whole content
   --tracker URL       it announces to this external tracker
-  --json              the answer for programs
 
 Signals to a running btrt:
   SIGTERM, SIGINT     answer what is in hand, and stop
@@ -56,6 +58,7 @@ enum Command {
     Database(DatabaseCommand),
     HashList,
     Explain(Explain),
+    Status { json: bool },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -82,11 +85,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        Command::Database(command) => {
-            return report(startup::database(&arguments.config, command));
-        }
-        Command::Explain(explain) => return report(startup::explain(&arguments.config, &explain)),
-        Command::HashList => return report(startup::hash_list(&arguments.config)),
+        Command::Database(command) => return print(startup::database(&arguments.config, command)),
+        Command::Status { json } => return print(startup::status(&arguments.config, json)),
+        Command::Explain(explain) => return print(startup::explain(&arguments.config, &explain)),
+        Command::HashList => return print(startup::hash_list(&arguments.config)),
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
                 config.warnings.iter().for_each(|one| eprintln!("{one}"));
@@ -101,11 +103,12 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// Prints what a command has to say, or why it failed.
-fn report(result: Result<String, startup::Error>) -> ExitCode {
+/// Prints what came of a command.
+fn print(result: Result<String, startup::Error>) -> ExitCode {
     match result {
         Ok(text) => {
-            print!("{text}");
+            // Whoever reads it may have seen enough (`| head`).
+            let _ = std::io::stdout().write_all(text.as_bytes());
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -118,11 +121,16 @@ fn report(result: Result<String, startup::Error>) -> ExitCode {
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut command = None;
+    let mut wants_json = false;
     let mut config = PathBuf::from(DEFAULT_CONFIG);
     while let Some(argument) = parser.next()? {
         let named = match argument {
             Short('c') | Long("config") => {
                 config = parser.value()?.into();
+                continue;
+            }
+            Long("json") => {
+                wants_json = true;
                 continue;
             }
             Short('h') | Long("help") => Command::Help,
@@ -132,6 +140,7 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
                 Some("version") => Command::Version,
                 Some("run") => Command::Run,
                 Some("check") => Command::Check,
+                Some("status") => Command::Status { json: false },
                 Some("hashlist") => Command::HashList,
                 Some("explain") => explain_command(&mut parser, &mut config)?,
                 Some("db") => Command::Database(database_command(&mut parser)?),
@@ -144,6 +153,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
         if command.is_none() || asks {
             command = Some(named);
         }
+    }
+    match &mut command {
+        Some(Command::Status { json }) => *json = wants_json,
+        Some(Command::Explain(explain)) => explain.json |= wants_json,
+        Some(Command::Help | Command::Version) => {}
+        _ if wants_json => return Err("--json goes with status and explain only".into()),
+        _ => {}
     }
     Ok(Arguments {
         command: command.unwrap_or(Command::Help),
@@ -214,6 +230,12 @@ mod tests {
         assert_eq!(read("run -c x"), Ok((Command::Run, "x".to_owned())));
         let status = Command::Database(DatabaseCommand::Status);
         assert_eq!(read("db status -c x"), Ok((status, "x".to_owned())));
+        for line in ["status -c x --json", "--json -c x status"] {
+            assert_eq!(
+                read(line).map(|(command, _)| command),
+                Ok(Command::Status { json: true })
+            );
+        }
         assert_eq!(
             read("--config=x check"),
             Ok((Command::Check, "x".to_owned()))
@@ -261,6 +283,7 @@ mod tests {
             ("explain now", "now"),
             ("run --seeder", "--seeder"),
             ("db", "create, upgrade or status"),
+            ("run --json", "--json"),
             ("db drop", "drop"),
             ("db create again", "again"),
         ] {

@@ -23,6 +23,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
         &[
             "bittorrent",
             "job",
+            "process",
             "protocol",
             "swarm",
             "time",

@@ -26,7 +26,7 @@ pub struct Explained {
 
 /// What `/torrents/HEX` answers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Torrent {
+pub struct TorrentReport {
     /// 40 hexadecimal digits.
     pub info_hash: String,
     /// Peers that have the whole content.
@@ -136,15 +136,15 @@ impl From<Explanation> for Explained {
     }
 }
 
-impl Torrent {
+impl TorrentReport {
     /// What is told of a swarm.
-    pub fn new(info_hash: impl Display, report: SwarmReport) -> Torrent {
+    pub fn new(info_hash: impl Display, report: SwarmReport) -> TorrentReport {
         let group = |(label, peers): (GroupLabel, usize)| GroupLine {
             name: label.name.to_string(),
             priority: label.priority,
             peers,
         };
-        Torrent {
+        TorrentReport {
             info_hash: info_hash.to_string(),
             seeders: report.counts.seeders,
             leechers: report.counts.leechers,

@@ -6,12 +6,16 @@
 
 mod hash_list;
 mod inquiry;
+mod metrics;
 mod route;
+pub mod stats;
 
-pub use inquiry::{Explained, GroupLine, PeerLine, Torrent};
+pub use inquiry::{Explained, GroupLine, PeerLine, TorrentReport};
 pub use route::{Request, Route};
+pub use stats::Stats;
 
 use crate::job::Ticket;
+use crate::process;
 use crate::protocol::http::Document;
 use crate::protocol::http::response::Status;
 use crate::time::Now;
@@ -33,16 +37,24 @@ pub struct Counter<'a> {
     pub ticket: Ticket,
     /// The present.
     pub now: Now,
+    /// What the tracker does not know.
+    pub surroundings: Surroundings,
+}
+
+/// What the loop knows and the tracker does not.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// UTC, in seconds since 1970.
+    pub time: u64,
+    /// Open on the public listeners.
+    pub connections: usize,
+    /// Which kind of database there is: `sqlite`, `mysql` or `none`.
+    pub database: &'static str,
 }
 
 /// The answer to a request; `None` promises that [`Tracker::next_answer`] will have one for the
 /// ticket.
 pub fn answer(request: &Request, counter: Counter<'_>) -> Option<Document> {
-    let Counter {
-        tracker,
-        ticket,
-        now,
-    } = counter;
     Some(match &request.route {
         Route::Page => Document {
             fields: format!("{NOT_STORED}{PAGE_POLICY}"),
@@ -53,19 +65,30 @@ pub fn answer(request: &Request, counter: Counter<'_>) -> Option<Document> {
             "text/javascript; charset=utf-8",
             include_str!("page/script.js"),
         ),
+        Route::Stats => json(&Stats::gather(counter)),
+        Route::Metrics => {
+            let times = counter.tracker.figures().answer_times.clone();
+            let text = metrics::metrics(&Stats::gather(counter), &times, &process::usage());
+            document("text/plain; version=0.0.4; charset=utf-8", text)
+        }
         Route::Health => document("text/plain", "ok\n"),
         Route::HashList(known) => {
-            let list = tracker.handle_hash_list(ticket, now)?;
+            let list = counter
+                .tracker
+                .handle_hash_list(counter.ticket, counter.now)?;
             hash_list::document(&list, known)
         }
-        Route::Torrent(info_hash) => match tracker.look_at_swarm(info_hash, now) {
-            Some(report) => json(&Torrent::new(info_hash, report)),
+        Route::Torrent(info_hash) => match counter.tracker.look_at_swarm(info_hash, counter.now) {
+            Some(report) => json(&TorrentReport::new(info_hash, report)),
             None => Document {
                 status: Status::NotFound,
                 ..document("text/plain", "There is no such torrent.\n")
             },
         },
-        Route::Explain(inquiry) => json(&Explained::from(tracker.explain(inquiry, now))),
+        Route::Explain(inquiry) => {
+            let explanation = counter.tracker.explain(inquiry, counter.now);
+            json(&Explained::from(explanation))
+        }
         Route::Bad(why) => Document {
             status: Status::BadRequest,
             ..document("text/plain", format!("{why}\n"))
@@ -93,7 +116,7 @@ pub fn deliver(request: &Request, answer: Answer<'_>) -> Document {
 }
 
 fn json(value: &impl Serialize) -> Document {
-    // Without maps whose keys are no text there is nothing that could fail.
+    // Strings and numbers always can be written.
     document(
         "application/json",
         serde_json::to_vec(value).unwrap_or_default(),

@@ -23,6 +23,10 @@ pub enum Route {
     Style,
     /// Its script.
     Script,
+    /// All figures.
+    Stats,
+    /// The same for Prometheus.
+    Metrics,
     /// Whether the daemon answers.
     Health,
     /// The info hashes for which the network itself has peers. Whoever asks says with these values
@@ -47,6 +51,8 @@ impl Request {
             b"/" => Route::Page,
             b"/style.css" => Route::Style,
             b"/script.js" => Route::Script,
+            b"/stats.json" => Route::Stats,
+            b"/metrics" => Route::Metrics,
             b"/healthz" => Route::Health,
             b"/hashlist.bin" => {
                 let known = head.values("if-none-match").map(Box::from);

@@ -1,5 +1,6 @@
 //! `btrt explain`: whom a client would be given, as a table.
 
+use super::table::{Table, escaped, shortened};
 use crate::admin::{Explained, PeerLine};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -53,38 +54,31 @@ pub fn explained(ip: IpAddr, answer: &Explained) -> String {
         peers,
     } = answer;
     let mut text = format!(
-        "{ip} is in the group {group}, priority {}\n",
+        "{ip} is in the group {}, priority {}\n",
+        escaped(group),
         or_none(*priority)
     );
     if let Some(note) = note {
-        let _ = writeln!(text, "note: {note}");
+        let _ = writeln!(text, "note: {}", escaped(note));
     }
     if peers.is_empty() {
         return text + "it would be given no peers\n";
     }
     let _ = writeln!(text, "it would be given {} peers:\n", peers.len());
-    let head = ["", "peer", "group", "priority", "origin", "seeder", "age"];
-    let mut rows = vec![head.map(str::to_owned)];
-    let numbered = (1..).zip(peers);
-    rows.extend(numbered.map(|(number, peer)| row(number, peer)));
-    for row in &rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let width = rows.iter().map(|row| row[column].chars().count()).max();
-            let _ = write!(line, "{cell:<width$}  ", width = width.unwrap_or(0));
-        }
-        let _ = writeln!(text, "{}", line.trim_end());
+    let mut table = Table::new(&["", "peer", "group", "priority", "origin", "seeder", "age"]);
+    for (number, peer) in (1..).zip(peers) {
+        table.row(&row(number, peer));
     }
-    text
+    text + &table.to_string()
 }
 
 fn row(number: usize, peer: &PeerLine) -> [String; 7] {
     [
         number.to_string(),
         SocketAddr::new(peer.ip, peer.port).to_string(),
-        peer.group.clone(),
+        shortened(&peer.group),
         or_none(peer.priority),
-        peer.origin.clone(),
+        shortened(&peer.origin),
         if peer.seeder { "yes" } else { "no" }.to_owned(),
         format!("{} s", peer.age),
     ]
@@ -142,9 +136,9 @@ mod tests {
 note: well
 it would be given 2 peers:
 
-   peer                group  priority  origin       seeder  age
-1  10.0.0.1:6881       home   0         neighbor Nö  yes     12 s
-2  [2001:db8::1]:6881  other  last      neighbor Nö  no      3 s
+  \x20  peer                group  priority  origin       seeder  age
+  1  10.0.0.1:6881       home   0         neighbor Nö  yes     12 s
+  2  [2001:db8::1]:6881  other  last      neighbor Nö  no      3 s
 ";
         let ip = "10.0.0.9".parse().unwrap();
         assert_eq!(explained(ip, &answer), expected);

@@ -2,8 +2,11 @@
 //! the answers.
 
 mod explain;
+mod status;
+mod table;
 
 pub use explain::{Explain, explained};
+pub use status::status;
 
 use std::io::Read;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

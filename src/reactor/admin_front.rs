@@ -1,6 +1,6 @@
 //! The counter at which operators are served: what a head asks for goes to [`admin`].
 
-use crate::admin::{self, Counter};
+use crate::admin::{self, Counter, Surroundings};
 use crate::job::Ticket;
 use crate::protocol::http::response::Persistence;
 use crate::protocol::http::{Head, Service, Verdict};
@@ -14,6 +14,7 @@ pub(super) struct AdminFront<'a> {
     pub promised: &'a mut HashMap<Ticket, admin::Request>,
     pub ticket: Ticket,
     pub now: Now,
+    pub surroundings: Surroundings,
     /// The daemon is stopping: no connection stays open.
     pub closing: bool,
 }
@@ -30,6 +31,7 @@ impl Service for AdminFront<'_> {
             tracker: self.tracker,
             ticket: self.ticket,
             now: self.now,
+            surroundings: self.surroundings.clone(),
         };
         let Some(document) = admin::answer(&request, counter) else {
             self.promised.insert(self.ticket, request);

@@ -15,7 +15,7 @@ mod stopping;
 pub use accept::MAX_ADMIN_CONNECTIONS;
 pub use listener::{Face, Listener};
 
-use crate::admin;
+use crate::admin::{self, Surroundings};
 use crate::channel::{Office, Work};
 use crate::job::Ticket;
 use crate::protocol::http::response::{self, Status};
@@ -35,7 +35,7 @@ use slots::{Slots, Tenant};
 use std::collections::HashMap;
 use std::io;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a client that was refused may go on sending before the connection is cut: closing
 /// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
@@ -68,6 +68,8 @@ pub struct Settings {
     pub local_names: Option<Vec<String>>,
     /// What our own requests carry in `Via`.
     pub via: String,
+    /// Which kind of database there is, for operators.
+    pub database: &'static str,
 }
 
 /// A configuration that was read again and is good.
@@ -295,6 +297,7 @@ impl<R: Reload> Reactor<R> {
 
     /// Lets a connection do what it can, and puts it where it belongs afterwards.
     fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
+        let connections = self.connections.count(Face::Public);
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
@@ -321,6 +324,11 @@ impl<R: Reload> Reactor<R> {
                     promised: &mut self.promised,
                     ticket,
                     now: self.now,
+                    surroundings: Surroundings {
+                        time: utc(),
+                        connections,
+                        database: self.settings.database,
+                    },
                     closing,
                 };
                 connection.proceed(&mut front, received, answers, self.now)
@@ -452,6 +460,13 @@ impl<R: Reload> Reactor<R> {
 fn with_deadline() -> impl Iterator<Item = (Face, Phase)> {
     let both = Face::ALL.into_iter();
     both.flat_map(|face| Phase::WITH_DEADLINE.map(|phase| (face, phase)))
+}
+
+/// The calendar's present, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "operators are told the time")]
+fn utc() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |time| time.as_secs())
 }
 
 /// The point in time so long after the start.

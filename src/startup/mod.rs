@@ -1,13 +1,13 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
+mod daemon;
 mod database;
-mod explain;
 mod hashlist;
 mod reload;
 mod settings;
 
+pub use daemon::{explain, status};
 pub use database::{DatabaseCommand, database};
-pub use explain::explain;
 pub use hashlist::hash_list;
 
 use crate::channel::{self, Office, Work};
@@ -77,6 +77,7 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let instance = Instance {
         via: format!("btrt-{:016x}", fastrand::u64(..)),
         own_addresses: listeners.iter().map(Listener::address).collect(),
+        database: settings::database_kind(&config),
     };
     let mut reactor_settings = settings::reactor(&config, &instance);
     fit_connections(&mut reactor_settings, server);

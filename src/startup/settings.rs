@@ -15,6 +15,8 @@ pub(super) struct Instance {
     pub via: String,
     /// Where it listens.
     pub own_addresses: Vec<SocketAddr>,
+    /// Which kind of database it has.
+    pub database: &'static str,
 }
 
 pub(super) fn reactor(config: &Config, instance: &Instance) -> reactor::Settings {
@@ -29,6 +31,17 @@ pub(super) fn reactor(config: &Config, instance: &Instance) -> reactor::Settings
         allow_from: forwarded.allow_from.clone(),
         local_names: forwarded.transparent.then(|| forwarded.local_names.clone()),
         via: instance.via.clone(),
+        // As it was at the start: another one takes a restart.
+        database: instance.database,
+    }
+}
+
+/// Which kind of database there is.
+pub(super) fn database_kind(config: &Config) -> &'static str {
+    match config.settings.database.url {
+        DatabaseUrl::None => "none",
+        DatabaseUrl::Sqlite { .. } => "sqlite",
+        DatabaseUrl::Unix { .. } | DatabaseUrl::Tcp { .. } => "mysql",
     }
 }
 

@@ -5,7 +5,14 @@ use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
 
-const PATHS: [&str; 4] = ["/", "/style.css", "/script.js", "/healthz"];
+const PATHS: [&str; 6] = [
+    "/",
+    "/style.css",
+    "/script.js",
+    "/stats.json",
+    "/metrics",
+    "/healthz",
+];
 
 #[test]
 fn each_face_knows_only_its_own_paths() {

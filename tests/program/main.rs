@@ -31,5 +31,7 @@ mod proxies;
 mod query;
 mod scrape;
 mod signals;
+mod stats;
+mod status;
 mod unix;
 mod visibility;

@@ -101,8 +101,10 @@ fn of_repeated_parameters_the_first_counts() {
     tracker.take(format!(
         "/announce?{query}&port=7777&left=0&event=stopped&event=started&info_hash=x&peer_id=x"
     ));
-    let ports = tracker.ports(leecher(2));
-    assert!(ports.is_empty(), "the first event is stopped");
+    assert!(
+        tracker.ports(leecher(2)).is_empty(),
+        "the first event is stopped"
+    );
     let reply = tracker.take(format!(
         "/announce?{query}&port=7777&left=0&info_hash=x&peer_id=x"
     ));
