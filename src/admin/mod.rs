@@ -72,11 +72,10 @@ pub fn answer(request: &Request, counter: Counter<'_>) -> Option<Document> {
             document("text/plain; version=0.0.4; charset=utf-8", text)
         }
         Route::Health => document("text/plain", "ok\n"),
-        Route::HashList(known) => {
-            let list = counter
-                .tracker
-                .handle_hash_list(counter.ticket, counter.now)?;
-            hash_list::document(&list, known)
+        Route::HashList(_) => {
+            let Counter { ticket, now, .. } = counter;
+            counter.tracker.handle_hash_list(ticket, now);
+            return None;
         }
         Route::Torrent(info_hash) => match counter.tracker.look_at_swarm(info_hash, counter.now) {
             Some(report) => json(&TorrentReport::new(info_hash, report)),

@@ -8,7 +8,7 @@ use crate::protocol::http::client_address::client_address;
 use crate::protocol::http::response::{self, PeerForm, Persistence, Status};
 use crate::protocol::http::{Form, Head, Reading, Request, ScrapeOf, Service, Verdict};
 use crate::time::Now;
-use crate::tracker::{Answer, FullScrape, Tracker};
+use crate::tracker::{Answer, Tracker};
 use log::trace;
 use std::net::IpAddr;
 
@@ -56,14 +56,11 @@ impl Service for Front<'_> {
             }
             Request::Scrape(ScrapeOf::All) => {
                 trace!("scrape of everything from {}", self.client(head));
-                match self.tracker.handle_full_scrape(self.ticket, self.now) {
-                    Some(FullScrape::Now(body)) => self.body.extend_from_slice(&body),
-                    Some(FullScrape::Later) => return Verdict::Later,
-                    None => {
-                        self.tracker.note_refusal();
-                        response::failure_body(self.body, &Failure::FullScrapeOff);
-                    }
+                if self.tracker.handle_full_scrape(self.ticket, self.now) {
+                    return Verdict::Later;
                 }
+                self.tracker.note_refusal();
+                response::failure_body(self.body, &Failure::FullScrapeOff);
             }
             Request::Forwarded(forwarded, form) => {
                 let interval = self.tracker.settings().interval;

@@ -5,21 +5,11 @@
 use crate::job::Ticket;
 use crate::swarm::{Swarm, Swarms};
 use crate::time::Now;
-use std::sync::Arc;
 
 /// What took up to so many milliseconds to make is made again for whoever asks next; what took
 /// longer is given out for so many times as long, so that nobody can keep the loop busy with it.
 const QUICK: u64 = 100;
 const WORTH: u64 = 10;
-
-/// What somebody gets who asks for the counts of everything.
-#[derive(Clone, Debug)]
-pub enum FullScrape {
-    /// The answer's body.
-    Now(Arc<[u8]>),
-    /// It will come to the ticket.
-    Later,
-}
 
 /// Finds `T`s, of which a worker makes an `R`.
 #[derive(Debug)]
@@ -109,5 +99,33 @@ impl<T, R: Clone> Census<T, R> {
         let until = now.plus(worth.max(at_least));
         self.result = Some((result, until));
         std::mem::take(&mut self.waiting).into_iter()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tickets(waiting: impl Iterator<Item = Ticket>) -> Vec<u64> {
+        waiting.map(|ticket| ticket.0).collect()
+    }
+
+    #[test]
+    fn what_took_long_is_given_out_for_longer() {
+        // How long it takes, how long it shall be good at least, and how long it is.
+        for (took, at_least, good) in [(5, 0, 0), (5, 60, 60), (200, 0, 2_000), (200, 60, 2_000)] {
+            let mut census = Census::<u8, u8>::default();
+            assert_eq!(census.ask(Ticket(1), 0, Now(1_000)), None);
+            assert!(census.is_counting());
+            assert_eq!(census.ask(Ticket(2), 0, Now(1_001)), None);
+            let made = Now(1_000 + took);
+            assert_eq!(tickets(census.finish(7, made, at_least)), [1, 2]);
+            if good > 0 {
+                let last = made.plus(good - 1);
+                assert_eq!(census.ask(Ticket(3), 0, last), Some(7));
+            }
+            assert_eq!(census.ask(Ticket(4), 0, made.plus(good)), None);
+            assert_eq!(tickets(census.finish(8, made, 0)), [4]);
+        }
     }
 }

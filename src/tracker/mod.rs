@@ -23,7 +23,6 @@ mod upkeep;
 mod upstreams;
 
 pub use answer_times::{AnswerTimes, Histogram};
-pub use census::FullScrape;
 pub use explain::{
     Explanation, ExternalTracker, GroupLabel, Inquiry, Origin, PeerReport, SwarmReport,
 };
@@ -318,20 +317,23 @@ impl Tracker {
         hashes.into_iter().map(counts).collect()
     }
 
-    /// Promises the counts of all swarms, unless they are not offered (`None`) or there already.
-    pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> Option<FullScrape> {
-        if !self.settings.full_scrape {
-            return None;
+    /// Promises the counts of all swarms to the ticket; false if they are not offered.
+    pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> bool {
+        if self.settings.full_scrape {
+            self.figures.full_scrapes += 1;
+            let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
+            let answer = ready.map(|body| (ticket, Answer::Written(body)));
+            self.deliveries.extend(answer);
         }
-        self.figures.full_scrapes += 1;
-        let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
-        Some(ready.map_or(FullScrape::Later, FullScrape::Now))
+        self.settings.full_scrape
     }
 
-    /// The info hashes for which the network itself has peers; `None` promises them to the ticket.
-    /// Peers that have expired count until they are swept, which is a minute at most.
-    pub fn handle_hash_list(&mut self, ticket: Ticket, now: Now) -> Option<HashList> {
-        self.hash_list.ask(ticket, self.swarms.len(), now)
+    /// Promises the info hashes for which the network itself has peers to the ticket. Peers that
+    /// have expired count until they are swept, which is a minute at most.
+    pub fn handle_hash_list(&mut self, ticket: Ticket, now: Now) {
+        let ready = self.hash_list.ask(ticket, self.swarms.len(), now);
+        let answer = ready.map(|list| (ticket, Answer::HashList(list)));
+        self.deliveries.extend(answer);
     }
 
     /// Takes note of a request that was answered with a failure reason.

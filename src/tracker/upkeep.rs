@@ -52,7 +52,8 @@ impl Tracker {
     pub fn next_timeout(&self) -> Now {
         let is_busy = self.swarms.is_regrouping()
             || self.full_scrape.is_counting()
-            || self.hash_list.is_counting();
+            || self.hash_list.is_counting()
+            || !self.deliveries.is_empty();
         if is_busy || self.to_be_noted > 0 {
             return Now(0);
         }

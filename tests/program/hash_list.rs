@@ -1,6 +1,6 @@
 //! `/hashlist.bin`: which torrents are in it, and how whoever has it already is answered.
 
-use crate::harness::{Daemon, Settings, leecher, seeder, subscriber, wait_until};
+use crate::harness::{Client, Daemon, Settings, leecher, seeder, subscriber, wait_until};
 
 fn settings(keys: &str) -> Settings {
     Settings::with_two_groups()
@@ -112,4 +112,32 @@ fn many_who_ask_at_once_all_get_it() {
     for client in &mut clients {
         assert_eq!(client.answer().body.len(), 40);
     }
+}
+
+/// More than is sent in one go, to somebody who reads slowly, while others are served.
+#[test]
+fn a_long_list_arrives_whole() {
+    const SWARMS: u32 = 20_000;
+    let daemon = Daemon::start(&settings(""));
+    let mut client = daemon.connect_from(subscriber(1, 1));
+    let hash = |number: u32| {
+        let mut hash = [7; 20];
+        hash[..4].copy_from_slice(&number.to_be_bytes());
+        hash
+    };
+    for first in (0..SWARMS).step_by(100) {
+        let requests = (first..first + 100).map(|number| {
+            let target = leecher(1).in_swarm(&hash(number)).target();
+            format!("GET {target} HTTP/1.1\r\n\r\n")
+        });
+        client.send(requests.collect::<String>());
+        (0..100).for_each(|_| drop(client.answer()));
+    }
+    let mut slow = Client::connect_with_small_buffer(daemon.admin_address());
+    slow.send("GET /hashlist.bin HTTP/1.1\r\n\r\n");
+    let fast = daemon.admin().get("/hashlist.bin").body;
+    let expected: Vec<u8> = (0..SWARMS).flat_map(hash).collect();
+    assert!(fast == expected);
+    assert_eq!(daemon.admin().get("/healthz").status, 200);
+    assert!(slow.answer().body == expected);
 }
