@@ -83,16 +83,14 @@ impl Chooser<'_> {
             peers: &empty,
             liveness,
         };
+        // Mostly nobody else has told of any peers, which saves looking for them.
+        let told = neighbors.is_some() || external.is_some();
         let tables = [own, neighbors, external].map(|table| table.unwrap_or(nothing));
+        let tables = if told { &tables[..] } else { &tables[..1] };
         let wanted = self.wanted(client);
-        let chosen = self.selection.choose(
-            &tables,
-            self.keys,
-            &asker,
-            self.groups,
-            &wanted,
-            self.random,
-        );
+        let chosen =
+            self.selection
+                .choose(tables, self.keys, &asker, self.groups, &wanted, self.random);
         if client.is_neighbor {
             self.handed_out.count_for_neighbor(chosen.len());
         } else {
@@ -102,13 +100,12 @@ impl Chooser<'_> {
         }
         let with_ids = !announce.compact && !announce.no_peer_id;
         for pick in chosen {
-            let peer = tables[pick.table as usize]
-                .peers
-                .get(pick.position as usize);
-            peer.ip.write(&mut list.compact);
-            list.compact.extend_from_slice(&peer.port.to_be_bytes());
+            let peers = tables[pick.table as usize].peers;
+            let (ip, port) = peers.endpoint(pick.position as usize);
+            ip.write(&mut list.compact);
+            list.compact.extend_from_slice(&port.to_be_bytes());
             if with_ids {
-                let known = (pick.table == 0).then_some(peer.id);
+                let known = (pick.table == 0).then(|| peers.id(pick.position as usize));
                 list.ids.push(known);
             }
         }
