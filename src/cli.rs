@@ -46,6 +46,7 @@ Options of explain:
 Signals to a running btrt:
   SIGTERM, SIGINT     answer what is in hand, and stop
   SIGHUP              read the configuration and the CIDR files again
+  SIGUSR1             begin a new log file
 ";
 
 /// What is to be done.

@@ -236,3 +236,85 @@ fn escaped(text: &str) -> String {
         .replace('"', "\\\"")
         .replace('\n', "\\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admin::stats::{Database, FormerGroup, Group, Neighbor};
+    use std::time::Duration;
+
+    fn lines(stats: &Stats, times: &AnswerTimes) -> Vec<String> {
+        let text = metrics(stats, times, &Usage::default());
+        text.lines().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn names_are_labels_whatever_is_in_them() {
+        let name = "a \\ \"b\"\nc{}".to_owned();
+        let stats = Stats {
+            groups: vec![Group {
+                name: name.clone(),
+                handed_out: 7,
+                ..Group::default()
+            }],
+            former_groups: vec![FormerGroup {
+                name: "gone".to_owned(),
+                handed_out: 3,
+            }],
+            neighbors: vec![Neighbor {
+                name,
+                peers: 5,
+                ..Neighbor::default()
+            }],
+            ..Stats::default()
+        };
+        let lines = lines(&stats, &AnswerTimes::default());
+        for expected in [
+            r#"btrt_peers_handed_out_total{group="a \\ \"b\"\nc{}"} 7"#,
+            r#"btrt_peers_handed_out_total{group="gone"} 3"#,
+            r#"btrt_neighbor_peers_total{neighbor="a \\ \"b\"\nc{}"} 5"#,
+        ] {
+            assert!(lines.iter().any(|line| line == expected), "{lines:#?}");
+        }
+    }
+
+    #[test]
+    fn a_histogram_has_sums_up_to_each_bound() {
+        let mut times = AnswerTimes::default();
+        times.scrapes.add(2, Duration::from_micros(10));
+        times.scrapes.add(1, Duration::from_millis(3));
+        times.scrapes.add(1, Duration::from_secs(60));
+        let lines = lines(&Stats::default(), &times);
+        let of_scrapes = lines.iter().filter(|line| line.contains("kind=\"scrape\""));
+        let values = of_scrapes.filter_map(|line| line.strip_prefix("btrt_answer_seconds_"));
+        let values: Vec<_> = values.collect();
+        assert_eq!(values.len(), 22);
+        for (place, expected) in [
+            (0, r#"bucket{kind="scrape",le="0.00001"} 2"#),
+            (7, r#"bucket{kind="scrape",le="0.002"} 2"#),
+            (8, r#"bucket{kind="scrape",le="0.005"} 3"#),
+            (18, r#"bucket{kind="scrape",le="10"} 3"#),
+            (19, r#"bucket{kind="scrape",le="+Inf"} 4"#),
+            (20, r#"sum{kind="scrape"} 60.00302"#),
+            (21, r#"count{kind="scrape"} 4"#),
+        ] {
+            assert_eq!(values[place], expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_has_no_figures() {
+        let stats = Stats {
+            database: Database {
+                state: "off".to_owned(),
+                ..Database::default()
+            },
+            ..Stats::default()
+        };
+        for line in lines(&stats, &AnswerTimes::default()) {
+            for absent in ["database", "neighbor_", "failed", "fds"] {
+                assert!(!line.contains(absent), "{line}");
+            }
+        }
+    }
+}

@@ -19,7 +19,7 @@ const MAX_ROWS: usize = 1_000;
 const MAX_HOSTS: usize = 200;
 
 /// Everything.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     /// Of the program.
     pub version: String,
@@ -70,7 +70,7 @@ pub struct Stats {
 }
 
 /// A peer group.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Group {
     /// Unique.
     pub name: String,
@@ -87,7 +87,7 @@ pub struct Group {
 }
 
 /// A group that is not there any more.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct FormerGroup {
     /// Unique.
     pub name: String,
@@ -96,7 +96,7 @@ pub struct FormerGroup {
 }
 
 /// Upper bounds for how long answers took.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Quantiles {
     /// Of half of them.
     pub p50: Option<f64>,
@@ -105,7 +105,7 @@ pub struct Quantiles {
 }
 
 /// A torrent with many peers.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Torrent {
     /// In hex.
     pub info_hash: String,
@@ -118,7 +118,7 @@ pub struct Torrent {
 }
 
 /// The database.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Database {
     /// `sqlite`, `mysql` or `none`.
     pub kind: String,
@@ -131,7 +131,7 @@ pub struct Database {
 }
 
 /// A partner's tracker.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Neighbor {
     /// Unique.
     pub name: String,
@@ -148,7 +148,7 @@ pub struct Neighbor {
 }
 
 /// External trackers, all together.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct External {
     /// Fetches.
     pub asked: u64,
@@ -171,7 +171,7 @@ pub struct External {
 }
 
 /// One external tracker.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ExternalTracker {
     /// And port; never a path.
     pub host: String,
@@ -188,7 +188,7 @@ pub struct ExternalTracker {
 }
 
 /// What has been, by steps that are over.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Histories {
     /// By minutes.
     pub hour: Series,
@@ -197,7 +197,7 @@ pub struct Histories {
 }
 
 /// Figures by steps, the oldest first; all of the same length.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Series {
     /// Of one figure.
     pub step: u64,

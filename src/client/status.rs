@@ -1,6 +1,6 @@
 //! `btrt status`: the daemon's figures as a table for people.
 
-use super::table::{Table, escaped, shortened};
+use super::table::{Table, shortened};
 use crate::admin::stats::{External, Group, Neighbor, Stats, Torrent};
 use std::fmt::Write;
 
@@ -14,7 +14,7 @@ pub fn status(stats: &Stats) -> String {
     let _ = writeln!(
         text,
         "btrt {}, up {}\n",
-        escaped(&stats.version),
+        shortened(&stats.version),
         duration(stats.uptime)
     );
     text += &summary(stats).to_string();
@@ -85,8 +85,8 @@ fn summary(stats: &Stats) -> Table {
         "off" => "none".to_owned(),
         state => format!(
             "{} is {}, {} rows written, {} refused",
-            escaped(&database.kind),
-            escaped(state),
+            shortened(&database.kind),
+            shortened(state),
             number(database.rows_written),
             number(database.rows_refused)
         ),
@@ -131,7 +131,7 @@ fn neighbors(neighbors: &[Neighbor]) -> Table {
             number(neighbor.answered),
             number(neighbor.failed),
             number(neighbor.peers),
-            escaped(&neighbor.state),
+            shortened(&neighbor.state),
             shortened(&neighbor.name),
         ]);
     }
@@ -214,6 +214,73 @@ fn seconds(seconds: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::admin::stats::{Database, ExternalTracker, Quantiles};
+
+    #[test]
+    fn names_neither_break_the_table_nor_have_a_say_on_the_terminal() {
+        let name = format!("evil\x1b]0;\u{7}\n{}", "wide ".repeat(100));
+        let stats = Stats {
+            version: name.clone(),
+            groups: vec![
+                Group {
+                    name: "other".to_owned(),
+                    peers: 1_234_567,
+                    ..Group::default()
+                },
+                Group {
+                    name: name.clone(),
+                    priority: Some(7),
+                    inside: true,
+                    ..Group::default()
+                },
+            ],
+            neighbors: vec![Neighbor {
+                name: name.clone(),
+                state: name.clone(),
+                ..Neighbor::default()
+            }],
+            external: External {
+                trackers: vec![ExternalTracker {
+                    host: name.clone(),
+                    paused_seconds: 90,
+                    ..ExternalTracker::default()
+                }],
+                trackers_known: 1,
+                ..External::default()
+            },
+            busiest: vec![Torrent {
+                info_hash: name.clone(),
+                ..Torrent::default()
+            }],
+            database: Database {
+                kind: name.clone(),
+                state: name,
+                ..Database::default()
+            },
+            answer_seconds: Quantiles {
+                p50: Some(0.00002),
+                p99: Some(0.5),
+            },
+            ..Stats::default()
+        };
+        let text = status(&stats);
+        assert!(
+            !text.chars().any(|one| one.is_control() && one != '\n'),
+            "{text}"
+        );
+        let lines: Vec<_> = text.lines().collect();
+        let widest = lines.iter().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(200), "{text}");
+        for expected in [
+            "Groups",
+            "  priority      peers  handed out  last hour          name",
+            "         -  1,234,567           0          0          other",
+            "  answer time        half within 20 µs, 99 % within 500 ms (last hour)",
+        ] {
+            assert!(lines.contains(&expected), "{expected} is not in\n{text}");
+        }
+        assert!(text.contains("left alone for 1 min 30 s"), "{text}");
+    }
 
     #[test]
     fn numbers_are_for_people() {

@@ -5,7 +5,7 @@ use std::fmt;
 /// Names longer than this are cut.
 const LONGEST_NAME: usize = 60;
 
-/// Rows of cells. Cells that begin with a digit stand at the right of their column.
+/// Rows of cells. Numbers stand at the right of their column; the last column is for names.
 #[derive(Debug, Default)]
 pub(super) struct Table {
     rows: Vec<Vec<String>>,
@@ -38,7 +38,8 @@ impl Table {
         let rows = self.rows.iter().skip(usize::from(self.has_head));
         let mut cells = rows.filter_map(|row| row.get(column));
         let is_number = |cell: &String| cell.bytes().all(|byte| !byte.is_ascii_alphabetic());
-        self.has_head && cells.all(is_number)
+        let is_last = column + 1 == self.widths.len();
+        self.has_head && !is_last && cells.all(is_number)
     }
 }
 
@@ -63,7 +64,7 @@ impl fmt::Display for Table {
     }
 }
 
-/// Text without control characters: a name must not have a say on the operator's terminal.
+/// Text without control characters.
 pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {
@@ -82,7 +83,7 @@ fn is_harmful(character: char) -> bool {
         || matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// The same, cut if it is long.
+/// Text from elsewhere: it must neither break the table nor have a say on the operator's terminal.
 pub(super) fn shortened(text: &str) -> String {
     let escaped = escaped(text);
     match escaped.char_indices().nth(LONGEST_NAME) {

@@ -5,8 +5,7 @@ use super::handed_out::HandedOut;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
-    Asker, Family, GroupId, HashKeys, Liveness, Peer, PeerGroups, Peers, Selection, Swarm, Table,
-    Wanted,
+    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Peers, Selection, Swarm, Table, Wanted,
 };
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -50,16 +49,12 @@ pub(super) struct Chosen<'a, A> {
 }
 
 impl<A: Family> Chosen<'_, A> {
-    pub fn peer(&self) -> &Peer<A> {
-        self.peers.get(self.position)
-    }
-
     fn write(&self, list: &mut PeerList, with_ids: bool) {
-        let peer = self.peer();
-        peer.ip.write(&mut list.compact);
-        list.compact.extend_from_slice(&peer.port.to_be_bytes());
+        let (ip, port) = self.peers.endpoint(self.position);
+        ip.write(&mut list.compact);
+        list.compact.extend_from_slice(&port.to_be_bytes());
         if with_ids {
-            let known = (self.source == Source::Swarm).then_some(peer.id);
+            let known = (self.source == Source::Swarm).then(|| self.peers.id(self.position));
             list.ids.push(known);
         }
     }
@@ -122,16 +117,14 @@ impl Chooser<'_> {
             peers: &empty,
             liveness,
         };
+        // Mostly nobody else has told of any peers, which saves looking for them.
+        let told = neighbors.is_some() || external.is_some();
         let tables = [own, neighbors, external].map(|table| table.unwrap_or(nothing));
+        let tables = if told { &tables[..] } else { &tables[..1] };
         let wanted = self.wanted(client);
-        let chosen = self.selection.choose(
-            &tables,
-            self.keys,
-            &asker,
-            self.groups,
-            &wanted,
-            self.random,
-        );
+        let chosen =
+            self.selection
+                .choose(tables, self.keys, &asker, self.groups, &wanted, self.random);
         if let Some(handed_out) = &mut self.handed_out {
             if client.is_neighbor {
                 handed_out.count_for_neighbor(chosen.len());

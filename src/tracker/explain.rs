@@ -127,7 +127,7 @@ struct Found {
 }
 
 impl Found {
-    fn new<A: Family>(source: Source, peer: &Peer<A>, class: Class) -> Found {
+    fn new<A: Family>(source: Source, peer: Peer<A>, class: Class) -> Found {
         Found {
             source,
             address: SocketAddr::new(peer.ip.into(), peer.port),
@@ -166,7 +166,8 @@ impl Tracker {
         let note = self.note(client, external, key.as_ref(), now);
         let mut found = Vec::new();
         if share {
-            let (mut chooser, sources, _) = self.choice(client, key.as_ref(), now);
+            let swarm = self.swarms.place(&inquiry.info_hash);
+            let (mut chooser, sources, _) = self.choice(client, swarm, key.as_ref(), now);
             chooser.handed_out = None;
             chooser.choose::<Ipv4Addr>(client, sources, |chosen| found.push(look(&chosen)));
             chooser.choose::<Ipv6Addr>(client, sources, |chosen| found.push(look(&chosen)));
@@ -183,8 +184,9 @@ impl Tracker {
     /// The port and the id of the client at an address, as far as its swarm knows them.
     fn client_at(&self, info_hash: InfoHash, ip: IpAddr) -> (Option<u16>, PeerId) {
         fn latest<A: Family>(tracker: &Tracker, swarm: &Swarm, ip: A) -> Option<(u16, PeerId)> {
-            let peer = A::peers(swarm)?.latest(ip, tracker.swarms.keys())?;
-            Some((peer.port, peer.id))
+            let peers = A::peers(swarm)?;
+            let latest = peers.get(peers.latest(ip, tracker.swarms.keys())?);
+            Some((latest.port, latest.id))
         }
         let swarm = self.swarms.get(&info_hash);
         let known = swarm.and_then(|swarm| match ip {
@@ -304,5 +306,5 @@ impl Tracker {
 
 fn look<A: Learnable + Family>(chosen: &Chosen<'_, A>) -> Found {
     let class = chosen.peers.class(chosen.position);
-    Found::new(chosen.source, chosen.peer(), class)
+    Found::new(chosen.source, chosen.peers.get(chosen.position), class)
 }

@@ -4,7 +4,7 @@
 use super::external::{Asked, ListKey, Mode, Ready, WaitId, Waiting, Waits};
 use super::learned::Places;
 use super::upstreams::{Declined, Question};
-use super::{Answer, Purpose, Tracker, answer};
+use super::{Answer, Entered, Purpose, Tracker, answer};
 use crate::bittorrent::{Announce, Event, Forwarded, UpstreamReply, UpstreamRequest, Wants};
 use crate::job::{FetchError, FetchPolicy, Ticket};
 use crate::swarm::{Class, GroupId, OTHER};
@@ -82,7 +82,7 @@ impl Tracker {
     ) -> Option<Answer<'_>> {
         let Caller { ip, ticket } = caller;
         self.figures.announces += 1;
-        let group = self.register(&announce, ip, true, now);
+        let entered = self.register(&announce, ip, true, now);
         let refresh_interval = self.settings.forward.refresh_interval;
         let timestamp = now.timestamp();
         let asked = self.asked(&announce);
@@ -91,7 +91,7 @@ impl Tracker {
         let is_known = list.is_fresh(timestamp, refresh_interval, asked);
         let refused = list.refusal(timestamp).is_some();
         let was_passed_on = list.was_passed_on(&announce.peer_id);
-        let Some(group) = group else {
+        let Some(Entered { group, .. }) = entered else {
             if mode == Mode::Always || (mode == Mode::IfNeeded && was_passed_on) {
                 self.pass_on(question, now);
             }

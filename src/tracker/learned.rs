@@ -119,9 +119,10 @@ fn add<A: Address>(
     places: Places<'_>,
 ) {
     if let Some(position) = peers.find(ip, port, places.keys) {
-        let known = peers.get_mut(position);
+        let mut known = peers.get(position);
         known.last_announce = known.last_announce.max(until);
         known.id = source.id();
+        peers.set(position, known);
         return;
     }
     if peers.len() >= MAX_LEARNED {
@@ -178,7 +179,7 @@ fn regroup<A: Address>(peers: &mut Peers<A>, places: Places<'_>) {
 }
 
 fn take_all<A: Address>(peers: &mut Peers<A>) -> Vec<Peer<A>> {
-    let all = (0..peers.len()).map(|at| *peers.get(at)).collect();
+    let all = (0..peers.len()).map(|at| peers.get(at)).collect();
     *peers = Peers::default();
     all
 }

@@ -97,6 +97,15 @@ pub struct Tracker {
     reply: AnnounceReply,
 }
 
+/// Where a client has been entered.
+#[derive(Clone, Copy, Debug)]
+struct Entered {
+    /// Its peer group.
+    group: GroupId,
+    /// The place of its swarm, until the next change.
+    swarm: Option<usize>,
+}
+
 /// What a fetch is for.
 #[derive(Clone, Debug)]
 enum Purpose {
@@ -177,20 +186,23 @@ impl Tracker {
         self.turn.announces += 1;
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
-        let group = if is_neighbor {
-            Some(self.groups.find(ip))
+        let entered = if is_neighbor {
+            Some(Entered {
+                group: self.groups.find(ip),
+                swarm: self.swarms.place(&announce.info_hash),
+            })
         } else {
             self.register(announce, ip, false, now)
         };
-        match group {
-            Some(group) => {
+        match entered {
+            Some(Entered { group, swarm }) => {
                 let client = Client {
                     announce,
                     ip,
                     group,
                     is_neighbor,
                 };
-                self.choose_peers(client, None, now);
+                self.choose_peers(client, swarm, None, now);
             }
             None => self.reply.counts = self.counts(&announce.info_hash),
         }
@@ -198,22 +210,22 @@ impl Tracker {
         &self.reply
     }
 
-    /// Enters a client into its swarm and returns its group; one that stops is removed.
+    /// Enters a client into its swarm; one that stops is removed.
     fn register(
         &mut self,
         announce: &Announce,
         ip: IpAddr,
         forwarded: bool,
         now: Now,
-    ) -> Option<GroupId> {
-        let group = match ip {
+    ) -> Option<Entered> {
+        let entered = match ip {
             IpAddr::V4(ip) => self.register_in(announce, ip, forwarded, now),
             IpAddr::V6(ip) => self.register_in(announce, ip, forwarded, now),
         };
-        if group.is_some_and(|group| group != OTHER) {
+        if entered.is_some_and(|entered| entered.group != OTHER) {
             self.neighbors.note(announce.info_hash);
         }
-        group
+        entered
     }
 
     fn register_in<A: Family>(
@@ -222,7 +234,7 @@ impl Tracker {
         ip: A,
         forwarded: bool,
         now: Now,
-    ) -> Option<GroupId> {
+    ) -> Option<Entered> {
         let port = announce.port.unwrap_or(0);
         if announce.event == Event::Stopped {
             self.swarms.leave(&announce.info_hash, ip, port);
@@ -238,21 +250,29 @@ impl Tracker {
         };
         let liveness = self.liveness(now);
         let (info_hash, groups) = (&announce.info_hash, &self.groups);
-        Some(self.swarms.announce(info_hash, &arrival, groups, liveness))
+        let (group, swarm) = self.swarms.announce(info_hash, &arrival, groups, liveness);
+        Some(Entered { group, swarm })
     }
 
     /// Fills the reply with counts and peers.
-    fn choose_peers(&mut self, client: Client<'_>, list: Option<&ListKey>, now: Now) {
-        let (mut chooser, sources, reply) = self.choice(client, list, now);
+    fn choose_peers(
+        &mut self,
+        client: Client<'_>,
+        swarm: Option<usize>,
+        list: Option<&ListKey>,
+        now: Now,
+    ) {
+        let (mut chooser, sources, reply) = self.choice(client, swarm, list, now);
         chooser.choose_all(client, sources, reply);
     }
 
-    /// What to choose from and by what, and the reply to fill. Peers are the swarm's own, those that
-    /// neighbors have told of, and for a client of an external tracker those of its `list`. A
-    /// neighbor gets the first only.
+    /// What to choose from and by what, and the reply to fill. Peers are those of the `swarm` at this
+    /// place, those that neighbors have told of, and for a client of an external tracker those of
+    /// its `list`. A neighbor gets the first only.
     fn choice(
         &mut self,
         client: Client<'_>,
+        swarm: Option<usize>,
         list: Option<&ListKey>,
         now: Now,
     ) -> (Chooser<'_>, Sources<'_>, &mut AnnounceReply) {
@@ -263,7 +283,7 @@ impl Tracker {
             .flatten();
         let list = list.and_then(|key| self.external.known_list(key));
         let sources = Sources {
-            swarm: self.swarms.get(info_hash),
+            swarm: swarm.map(|place| self.swarms.at(place)),
             neighbors,
             external: list.map(|list| list.learned.in_places(places)),
         };

@@ -28,6 +28,8 @@ mod mariadb;
 mod outages;
 mod records;
 mod restarts;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod tables;
 mod worker;
 

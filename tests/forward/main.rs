@@ -17,6 +17,7 @@ mod aria2;
 mod bytes;
 mod connections;
 mod explain;
+mod figures;
 mod forms;
 #[path = "../program/harness/mod.rs"]
 #[expect(

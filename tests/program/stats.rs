@@ -4,36 +4,13 @@ use crate::harness::{
     Daemon, Settings, count_by_network, leecher, scrape_target, seeder, subscriber, wait_until,
 };
 use serde_json::{Value, json};
-use std::io::Write;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 
 /// The group of this name.
 fn group<'a>(stats: &'a Value, name: &str) -> &'a Value {
     let groups = stats["groups"].as_array().expect("groups are a list");
     let found = groups.iter().find(|group| group["name"] == name);
     found.unwrap_or_else(|| panic!("no {name} in {groups:?}"))
-}
-
-/// Insists that Prometheus has nothing to say against it.
-fn check(metrics: &str) {
-    let mut promtool = Command::new("promtool")
-        .args(["check", "metrics"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("promtool is installed");
-    let mut input = promtool.stdin.take().expect("it is piped");
-    input.write_all(metrics.as_bytes()).expect("it reads");
-    drop(input);
-    let output = promtool.wait_with_output().expect("it ends");
-    let said = [output.stdout, output.stderr].concat();
-    let said = String::from_utf8_lossy(&said);
-    assert!(
-        output.status.success() && said.is_empty(),
-        "{said}\n{metrics}"
-    );
 }
 
 #[test]
@@ -151,7 +128,7 @@ fn every_figure_is_what_was_sent_and_answered() {
     let started = metrics.get("process_start_time_seconds");
     let now = stats["time"].as_f64().expect("a number");
     assert!((0.0..60.0).contains(&(now - started)), "{started}, {now}");
-    check(&metrics.text);
+    metrics.check();
     drop(client);
 }
 
@@ -221,7 +198,7 @@ fn a_group_that_is_renamed_keeps_its_count_under_its_old_name() {
     let metrics = daemon.metrics();
     let of = |name: &str| metrics.get(&format!("btrt_peers_handed_out_total{{group=\"{name}\"}}"));
     assert_eq!((of("before"), of("after"), of("other")), (3.0, 2.0, 0.0));
-    check(&metrics.text);
+    metrics.check();
     daemon.reload(&with("before"));
     wait_until("the old name", || has(&daemon.stats(), "before"));
     wait_until("all peers to have it again", || {
@@ -248,7 +225,7 @@ fn names_may_hold_anything() {
     assert_eq!(stats["groups"][0]["name"], "a \"quoted\" \\ {name}, é");
     let metrics = daemon.metrics();
     assert!(metrics.has(r#"btrt_peers{group="a \"quoted\" \\ {name}, é"}"#));
-    check(&metrics.text);
+    metrics.check();
 }
 
 #[test]
@@ -301,5 +278,5 @@ fn the_database_is_shown_as_it_is() {
     let metrics = daemon.metrics();
     assert_eq!(metrics.get("btrt_database_up"), 1.0);
     assert_eq!(metrics.get("btrt_database_rows_written_total"), 2.0);
-    check(&metrics.text);
+    metrics.check();
 }

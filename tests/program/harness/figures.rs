@@ -2,6 +2,8 @@
 
 use super::Daemon;
 use std::collections::HashMap;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 /// `/metrics`, read.
 pub struct Metrics {
@@ -37,6 +39,25 @@ impl Metrics {
     pub fn get(&self, name: &str) -> f64 {
         let value = self.values.get(name);
         *value.unwrap_or_else(|| panic!("no {name} in:\n{}", self.text))
+    }
+
+    /// Insists that Prometheus has nothing to say against it.
+    pub fn check(&self) {
+        let mut promtool = Command::new("promtool")
+            .args(["check", "metrics"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("promtool is installed");
+        let mut input = promtool.stdin.take().expect("it is piped");
+        input.write_all(self.text.as_bytes()).expect("it reads");
+        drop(input);
+        let output = promtool.wait_with_output().expect("it ends");
+        let said = [output.stdout, output.stderr].concat();
+        let said = String::from_utf8_lossy(&said);
+        let is_good = output.status.success() && said.is_empty();
+        assert!(is_good, "{said}\n{}", self.text);
     }
 
     pub fn has(&self, name: &str) -> bool {
