@@ -43,8 +43,8 @@
 //! # What is deliberately absent
 //!
 //! No async runtime: the loop is a few hundred lines that say in which order things happen. No
-//! locks, no shared memory between threads. No request bodies, no TLS towards clients, no
-//! compression: no client's announce uses them.
+//! locks, no shared memory between threads but for the lines of the log. No request bodies, no TLS
+//! towards clients, no compression: no client's announce uses them.
 
 pub mod admin;
 pub mod bittorrent;

@@ -61,7 +61,17 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("process", &[]),
     ("client", &["admin"]),
-    ("cli", &["config", "startup", "worker", "VERSION"]),
+    (
+        "cli",
+        &[
+            "bittorrent",
+            "client",
+            "config",
+            "startup",
+            "worker",
+            "VERSION",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

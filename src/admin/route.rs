@@ -1,6 +1,9 @@
 //! What an operator asks for.
 
+use super::inquiry;
+use crate::bittorrent::InfoHash;
 use crate::protocol::http::{Head, Method};
+use crate::tracker::Inquiry;
 
 /// A request, read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +29,15 @@ pub enum Route {
     Metrics,
     /// Whether the daemon answers.
     Health,
+    /// The info hashes for which the network itself has peers. Whoever asks says with these values
+    /// of `If-None-Match` which ones it has already.
+    HashList(Vec<Box<[u8]>>),
+    /// One swarm.
+    Torrent(InfoHash),
+    /// Whom a client would be given.
+    Explain(Box<Inquiry>),
+    /// Something that makes no sense, and why.
+    Bad(String),
     /// Nothing.
     NotFound,
     /// Something, but not with this method.
@@ -42,7 +54,20 @@ impl Request {
             b"/stats.json" => Route::Stats,
             b"/metrics" => Route::Metrics,
             b"/healthz" => Route::Health,
-            _ => Route::NotFound,
+            b"/hashlist.bin" => {
+                let known = head.values("if-none-match").map(Box::from);
+                Route::HashList(known.collect())
+            }
+            b"/explain" => {
+                let inquiry = inquiry::read(head.query);
+                inquiry.map_or_else(Route::Bad, |inquiry| Route::Explain(Box::new(inquiry)))
+            }
+            path => match path.strip_prefix(b"/torrents/") {
+                Some(digits) => {
+                    inquiry::read_info_hash(digits).map_or_else(Route::Bad, Route::Torrent)
+                }
+                None => Route::NotFound,
+            },
         };
         let route = match (head.method, route) {
             (_, Route::NotFound) => Route::NotFound,

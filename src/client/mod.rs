@@ -1,9 +1,11 @@
 //! The command line's side of the admin face: what it asks the running daemon, and how it shows
 //! the answers.
 
+mod explain;
 mod status;
 mod table;
 
+pub use explain::{Explain, explained};
 pub use status::status;
 
 use std::io::Read;

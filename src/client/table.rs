@@ -65,7 +65,7 @@ impl fmt::Display for Table {
 }
 
 /// Text without control characters.
-fn escaped(text: &str) -> String {
+pub(super) fn escaped(text: &str) -> String {
     let mut escaped = String::new();
     for character in text.chars() {
         if is_harmful(character) {

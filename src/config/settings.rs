@@ -314,7 +314,6 @@ impl Settings {
                 "server.pid_file",
                 old_server.pid_file != new_server.pid_file,
             ),
-            ("logging.path", old_logging.path != new_logging.path),
             (
                 "logging.terminal",
                 old_logging.terminal != new_logging.terminal,

@@ -17,6 +17,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 
+/// Bytes of a shared body that are sent in one turn: a reader that is fast enough would have the
+/// loop to itself otherwise.
+const SENT_AT_ONCE: usize = 256 * 1024;
 /// Reads of one connection in one turn.
 const READS_PER_TURN: usize = 4;
 
@@ -194,7 +197,7 @@ impl Connection {
         if self.is_gone && self.status == Status::Parked {
             return Progress::Ended;
         }
-        let Ok(sent) = self.outgoing.send(&mut self.stream) else {
+        let Ok((sent, may_go_on)) = self.outgoing.send(&mut self.stream) else {
             return Progress::Ended;
         };
         if !self.outgoing.is_empty() {
@@ -202,7 +205,10 @@ impl Connection {
                 return Progress::Ended;
             }
             self.enter(Phase::Sending, sent, now);
-            return Progress::Waits;
+            return match may_go_on {
+                true => Progress::Busy,
+                false => Progress::Waits,
+            };
         }
         answers.clear();
         let before = self.session.requests();
@@ -330,29 +336,33 @@ impl Outgoing {
         self.bytes.is_empty() && self.shared.is_none()
     }
 
-    /// Sends what the kernel takes, and returns whether that was anything.
-    fn send(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
+    /// Sends a piece of it. Returns whether the kernel took anything, and whether it may take more
+    /// at once.
+    fn send(&mut self, stream: &mut TcpStream) -> io::Result<(bool, bool)> {
         let mut any = false;
         if !self.bytes.is_empty() {
             let sent = write(stream, &self.bytes[self.sent..])?;
             any |= sent > 0;
             self.sent += sent;
             if self.sent < self.bytes.len() {
-                return Ok(any);
+                return Ok((any, false));
             }
             self.bytes = Vec::new();
             self.sent = 0;
         }
-        if let Some(shared) = &self.shared {
-            let sent = write(stream, &shared[self.shared_sent..])?;
-            any |= sent > 0;
-            self.shared_sent += sent;
-            if self.shared_sent == shared.len() {
-                self.shared = None;
-                self.shared_sent = 0;
-            }
+        let Some(shared) = &self.shared else {
+            return Ok((any, false));
+        };
+        let rest = &shared[self.shared_sent..];
+        let piece = &rest[..rest.len().min(SENT_AT_ONCE)];
+        let sent = write(stream, piece)?;
+        let may_go_on = sent == piece.len();
+        self.shared_sent += sent;
+        if self.shared_sent == shared.len() {
+            self.shared = None;
+            self.shared_sent = 0;
         }
-        Ok(any)
+        Ok((any | (sent > 0), may_go_on))
     }
 }
 

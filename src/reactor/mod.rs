@@ -83,9 +83,13 @@ pub struct Reloaded {
     pub groups: PeerGroups,
 }
 
-/// Reads the configuration again, in another thread, and wakes the loop when that is done.
+/// What signals ask for and the loop does not do itself. Nothing of it waits.
 pub trait Reload {
-    /// Starts reading. Group names keep these numbers.
+    /// Begins a new log file (SIGUSR1).
+    fn switch_log(&mut self);
+
+    /// Starts to read the configuration again, in another thread that wakes the loop when that is
+    /// done (SIGHUP). Group names keep these numbers.
     fn begin(&mut self, names: GroupNames);
 
     /// What was read, once; nothing while it is being read.
@@ -450,6 +454,7 @@ impl<R: Reload> Reactor<R> {
             match signal {
                 SIGTERM | SIGINT => self.stop(),
                 SIGHUP => self.reload_wanted = true,
+                SIGUSR1 => self.reload.switch_log(),
                 _ => {}
             }
         }

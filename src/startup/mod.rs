@@ -1,17 +1,19 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
+mod daemon;
 mod database;
+mod hashlist;
 mod reload;
 mod settings;
-mod status;
 
+pub use daemon::{explain, status};
 pub use database::{DatabaseCommand, database};
-pub use status::status;
+pub use hashlist::hash_list;
 
 use crate::channel::{self, Office, Work};
 use crate::config::{self, Config, Server};
 use crate::job::{StoreJob, StoreOutcome};
-use crate::logging::{self, CRITICAL};
+use crate::logging::{self, CRITICAL, Log};
 use crate::process::{Identity, PidFile, raise_file_limit};
 use crate::reactor::{self, Face, Listener, MAX_ADMIN_CONNECTIONS, Parts, Reactor};
 use crate::swarm::GroupNames;
@@ -62,7 +64,7 @@ pub fn run(path: &Path) -> Result<(), Error> {
     result
 }
 
-fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result<(), Error> {
+fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
     info!("btrt {} starts with {}", crate::VERSION, path.display());
     config
         .warnings
@@ -83,7 +85,7 @@ fn serve(path: &Path, config: Config, log: flexi_logger::LoggerHandle) -> Result
     let _pid_file = pid_file.transpose().map_err(Error)?;
     if let Some(identity) = identity {
         let folder = &config.settings.logging.path;
-        for path in [folder.clone(), folder.join("btrt.log")] {
+        for path in [folder.clone(), folder.join(logging::CURRENT)] {
             if let Err(error) = identity.own(&path) {
                 warn!("{} may not be writable later on: {error}", path.display());
             }

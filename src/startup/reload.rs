@@ -1,14 +1,13 @@
 //! SIGHUP: the configuration is read again in a thread of its own, as a routing table takes its
-//! time, and the loop gets what can change while it runs.
+//! time, and the loop gets what can change while it runs. SIGUSR1 is for the log alone.
 
 use super::fit_connections;
 use super::settings::{self, Instance};
 use crate::config::{self, Settings};
-use crate::logging;
+use crate::logging::Log;
 use crate::reactor::{Faulty, Reload, Reloaded};
 use crate::swarm::GroupNames;
 use crossbeam_channel::{Receiver, Sender, bounded};
-use flexi_logger::LoggerHandle;
 use log::{error, info, warn};
 use mio::Waker;
 use std::path::{Path, PathBuf};
@@ -28,7 +27,7 @@ struct Reading {
     /// The configuration that the daemon was started with.
     started_with: Arc<Settings>,
     instance: Instance,
-    log: LoggerHandle,
+    log: Log,
     waker: Arc<Waker>,
     results: Sender<Result<Reloaded, Faulty>>,
 }
@@ -38,7 +37,7 @@ impl Reloader {
         path: &Path,
         settings: Settings,
         instance: Instance,
-        log: LoggerHandle,
+        log: Log,
         waker: Arc<Waker>,
     ) -> Reloader {
         let (sender, receiver) = bounded(1);
@@ -73,6 +72,10 @@ impl Reload for Reloader {
         }
     }
 
+    fn switch_log(&mut self) {
+        self.reading.log.switch();
+    }
+
     fn finish(&mut self) -> Option<Result<Reloaded, Faulty>> {
         self.results.try_recv().ok()
     }
@@ -99,8 +102,7 @@ impl Reading {
             tracker: settings::tracker(&config, &self.instance),
             groups: settings::groups(&config, names),
         };
-        let level = config.settings.logging.level;
-        self.log.set_new_spec(logging::specification(level));
+        self.log.change(&config.settings.logging);
         info!("the new configuration is in force");
         Ok(reloaded)
     }

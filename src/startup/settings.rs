@@ -58,6 +58,7 @@ pub(super) fn tracker(config: &Config, instance: &Instance) -> tracker::Settings
         max_scrape: tracker.max_scrape as usize,
         full_scrape: tracker.full_scrape,
         inside_priority: config.settings.hashlist.max_priority,
+        hash_list_min_peers: config.settings.hashlist.min_peers,
         flush_interval: match config.settings.database.url {
             DatabaseUrl::None => None,
             _ => Some(config.settings.database.flush_interval),

@@ -1,7 +1,6 @@
 //! What the two address families have in common for a swarm.
 
 use siphasher::sip::SipHasher13;
-use std::hash::Hasher;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// An address as a swarm keeps it: [`Ipv4Addr`] in 4 bytes, [`Ipv6Addr`] in 16.
@@ -17,8 +16,8 @@ pub trait Address: Copy + Eq + Into<IpAddr> {
     /// Appends the bytes in network order.
     fn write(self, to: &mut Vec<u8>);
 
-    /// Hands the bytes to a hasher.
-    fn hash(self, hasher: &mut SipHasher13);
+    /// Hashes the bytes.
+    fn hash(self, hasher: SipHasher13) -> u64;
 }
 
 impl Address for Ipv4Addr {
@@ -38,8 +37,8 @@ impl Address for Ipv4Addr {
         to.extend_from_slice(&self.octets());
     }
 
-    fn hash(self, hasher: &mut SipHasher13) {
-        hasher.write(&self.octets());
+    fn hash(self, hasher: SipHasher13) -> u64 {
+        hasher.hash(&self.octets())
     }
 }
 
@@ -59,8 +58,8 @@ impl Address for Ipv6Addr {
         to.extend_from_slice(&self.octets());
     }
 
-    fn hash(self, hasher: &mut SipHasher13) {
-        hasher.write(&self.octets());
+    fn hash(self, hasher: SipHasher13) -> u64 {
+        hasher.hash(&self.octets())
     }
 }
 
@@ -71,14 +70,10 @@ pub struct HashKeys(pub u64, pub u64);
 
 impl HashKeys {
     pub(super) fn hash_bytes(&self, bytes: &[u8]) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
-        hasher.write(bytes);
-        hasher.finish()
+        SipHasher13::new_with_keys(self.0, self.1).hash(bytes)
     }
 
     pub(super) fn hash_address(&self, address: impl Address) -> u64 {
-        let mut hasher = SipHasher13::new_with_keys(self.0, self.1);
-        address.hash(&mut hasher);
-        hasher.finish()
+        address.hash(SipHasher13::new_with_keys(self.0, self.1))
     }
 }

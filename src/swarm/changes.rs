@@ -225,7 +225,7 @@ impl Search<'_> {
             }
             *budget -= 1;
             *left = position;
-            let peer = peers.get_mut(position);
+            let mut peer = peers.get(position);
             let missing = self
                 .missing_unless
                 .is_some_and(|compared| peer.marks.has(Mark::Compared) != compared);
@@ -235,8 +235,9 @@ impl Search<'_> {
                     .missing_unless
                     .unwrap_or(peer.marks.has(Mark::Compared));
                 peer.marks.set(Mark::Compared, compared);
+                peers.set(position, peer);
                 let class = peers.class(position);
-                self.found.push(self.record(peers.get(position), class));
+                self.found.push(self.record(&peer, class));
             }
         }
         true

@@ -65,12 +65,14 @@ impl Swarms {
         let found = peers.and_then(|peers| Some((peers.find(ip, port, &self.keys)?, peers)));
         if let (Some((position, peers)), Some(slot)) = (found, slot) {
             let class = peers.class(position);
-            let peer = peers.get_mut(position);
+            let mut peer = peers.get(position);
             peer.marks.set(Mark::Compared, self.compared);
-            if is_different(record, peer, class, groups, liveness.expiry) {
+            let different = is_different(record, &peer, class, groups, liveness.expiry);
+            if different {
                 peer.marks.set(Mark::Changed, true);
-                self.swarms[slot].changed = true;
             }
+            peers.set(position, peer);
+            self.swarms[slot].changed |= different;
             return true;
         }
         let has_room = self.totals.peers() < self.rules.max_peers;

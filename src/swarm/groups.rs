@@ -56,6 +56,11 @@ pub struct Priority(pub u64);
 impl Priority {
     /// Of the group `other`; no other group has it, as it is beyond what can be configured.
     pub const LAST: Priority = Priority(u64::MAX);
+
+    /// As it was configured; `None` of `other`.
+    pub fn configured(self) -> Option<u32> {
+        u32::try_from(self.0).ok()
+    }
 }
 
 impl PeerGroups {

@@ -4,7 +4,7 @@
 //! Open addressing with linear probing. A slot holds a position in its low bits and, in those
 //! that are left over, a tag from the key's hash, so that hardly any key but the right one is
 //! looked at. Two things set it apart from a table of the standard library: it is filled to four
-//! fifths and grows by half, which saves memory, and it grows a few slots at a time, with each
+//! fifths and grows by a quarter, which saves memory, and it grows a few slots at a time, with each
 //! insertion, because moving millions of entries in one go would stop the daemon's only thread.
 
 const EMPTY: u32 = u32::MAX;
@@ -12,7 +12,7 @@ const EMPTY: u32 = u32::MAX;
 const MOVED: u32 = u32::MAX - 1;
 /// Slots moved to the new table with each insertion or removal. The new table has room until the
 /// old one is empty (see [`Index::resize_if_needed`]).
-const STEP: usize = 8;
+const STEP: usize = 32;
 const SMALLEST: usize = 16;
 
 /// The index. Positions must be dense: smaller than the number of entries, but for the moment of
@@ -101,7 +101,7 @@ impl Index {
     }
 
     /// Begins to move to a larger or smaller table. With four fifths of S slots full, the new
-    /// 1.5 S slots take another 0.4 S entries, and the old table is empty after S / STEP calls.
+    /// 1.25 S slots take another 0.2 S entries, and the old table is empty after S / STEP calls.
     fn resize_if_needed(&mut self, hash_of: &impl Fn(usize) -> u64) {
         let (len, slots) = (self.len(), self.current.slots.len());
         let too_small = len + 1 > slots / 5 * 4;
@@ -109,7 +109,7 @@ impl Index {
         if too_small || too_large {
             self.move_some(self.old.slots.len(), hash_of);
             let wanted = if too_small {
-                slots + slots / 2
+                slots + slots / 4
             } else {
                 len * 2
             };

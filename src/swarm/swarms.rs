@@ -191,20 +191,26 @@ impl Swarms {
         self.slot(info_hash).map(|slot| &self.swarms[slot])
     }
 
+    /// Its place.
+    pub fn place(&self, info_hash: &InfoHash) -> Option<usize> {
+        self.slot(info_hash)
+    }
+
     /// The swarm at a place below [`Swarms::len`]. Places are valid until the next change.
     pub fn at(&self, place: usize) -> &Swarm {
         &self.swarms[place]
     }
 
-    /// Enters a peer or brings it up to date, and returns its group. Where [`Rules::max_peers`]
-    /// are there already and no swarm of a single peer can make room, a new peer is not entered.
+    /// Enters a peer or brings it up to date, and returns its group and the place of its swarm.
+    /// Where [`Rules::max_peers`] are there already and no swarm of a single peer can make room, a
+    /// new peer is not entered; then there may be no swarm either.
     pub fn announce<A: Family>(
         &mut self,
         info_hash: &InfoHash,
         arrival: &Arrival<A>,
         groups: &PeerGroups,
         liveness: Liveness,
-    ) -> GroupId {
+    ) -> (GroupId, Option<usize>) {
         let mut slot = self.slot(info_hash);
         let peers = slot.and_then(|slot| A::peers(&self.swarms[slot]));
         let located = peers.map(|peers| peers.locate(arrival.ip, arrival.port, &self.keys));
@@ -225,7 +231,7 @@ impl Swarms {
         match (slot, position, known) {
             (Some(slot), Some(position), Some(known)) => {
                 let peers = A::peers_mut(&mut self.swarms[slot]);
-                let peer = peers.get_mut(position);
+                let mut peer = peers.get(position);
                 let completed_before = peer.marks.has(Mark::Completed);
                 let newly_completed = arrival.completed && arrival.seeder && !completed_before;
                 let same_way = peer.marks.has(Mark::Forwarded) == arrival.forwarded;
@@ -234,12 +240,14 @@ impl Swarms {
                 let changed = !same || peer.stamp.is_older_than(lazy, liveness.now);
                 peer.id = arrival.id;
                 peer.last_announce = liveness.now;
+                peer.marks.set(Mark::Forwarded, arrival.forwarded);
                 if changed {
                     peer.stamp = Stamp::at(liveness.now);
                     peer.marks.set(Mark::Changed, true);
                     peer.marks
                         .set(Mark::Completed, completed_before || newly_completed);
                 }
+                peers.set(position, peer);
                 if known != class {
                     peers.reclassify(position, class, &self.keys);
                     self.totals.subtract(known);
@@ -248,7 +256,10 @@ impl Swarms {
                 let swarm = &mut self.swarms[slot];
                 swarm.changed |= changed;
                 swarm.completions += u32::from(newly_completed);
-                self.note_size(slot);
+                if swarm.len() == 1 {
+                    self.note_size(slot);
+                }
+                (group, Some(slot))
             }
             _ => {
                 let crowd = located.filter(|located| {
@@ -258,7 +269,7 @@ impl Swarms {
                     self.remove::<A>(slot, oldest);
                 } else if self.totals.peers() >= self.rules.max_peers {
                     if !self.make_room(slot) {
-                        return group;
+                        return (group, self.slot(info_hash));
                     }
                     slot = self.slot(info_hash);
                 }
@@ -283,9 +294,9 @@ impl Swarms {
                 swarm.changed = true;
                 swarm.completions += u32::from(completed);
                 self.note_size(slot);
+                (group, Some(slot))
             }
         }
-        group
     }
 
     /// Removes a peer; one that is not known is no error.

@@ -1,6 +1,7 @@
 //! The sweep: every swarm and peer is looked at once in a while, a bounded number at a time, to
 //! drop peers that have expired and, after a reload, to put peers into their new groups.
 
+use super::HashKeys;
 use super::busiest::Busiest;
 use super::changes::Gone;
 use super::groups::PeerGroups;
@@ -9,7 +10,6 @@ use super::one_swarm::Family;
 use super::peers::Peers;
 use super::selection::Liveness;
 use super::swarms::{Placed, Rules, Swarms, Totals};
-use super::{HashKeys, Peer};
 use crate::bittorrent::{Counts, InfoHash};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -168,7 +168,7 @@ impl Sweeper<'_> {
             }
             *budget -= 1;
             *left = position;
-            if !self.liveness.is_alive(peers.get(position).last_announce) {
+            if !self.liveness.is_alive(peers.hot(position).last_announce) {
                 let (class, peer) = peers.remove(position, self.keys);
                 self.totals.subtract(class);
                 self.gone.peer(self.info_hash, peer.ip, peer.port);
@@ -188,14 +188,15 @@ impl Sweeper<'_> {
 
     fn regroup<A: Family>(&mut self, peers: &mut Peers<A>, position: usize) {
         let class = peers.class(position);
-        let &Peer { ip, port, .. } = peers.get(position);
+        let mut peer = peers.get(position);
         let placed = Placed {
-            group: self.groups.find(ip.into()),
+            group: self.groups.find(peer.ip.into()),
             edition: self.edition,
         };
-        let new = self.rules.class((ip, port), placed, class.seeder);
+        let new = self.rules.class((peer.ip, peer.port), placed, class.seeder);
         if class.group != new.group {
-            peers.get_mut(position).marks.set(Mark::Changed, true);
+            peer.marks.set(Mark::Changed, true);
+            peers.set(position, peer);
             self.changed = true;
         }
         peers.reclassify(position, new, self.keys);

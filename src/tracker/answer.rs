@@ -5,7 +5,7 @@ use super::handed_out::HandedOut;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
-    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Selection, Swarm, Table, Wanted,
+    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Peers, Selection, Swarm, Table, Wanted,
 };
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -33,6 +33,33 @@ pub(super) struct Sources<'a> {
     pub external: Option<&'a Learned>,
 }
 
+/// One of these sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Swarm,
+    Neighbors,
+    External,
+}
+
+/// A chosen peer.
+pub(super) struct Chosen<'a, A> {
+    pub source: Source,
+    pub peers: &'a Peers<A>,
+    pub position: usize,
+}
+
+impl<A: Family> Chosen<'_, A> {
+    fn write(&self, list: &mut PeerList, with_ids: bool) {
+        let (ip, port) = self.peers.endpoint(self.position);
+        ip.write(&mut list.compact);
+        list.compact.extend_from_slice(&port.to_be_bytes());
+        if with_ids {
+            let known = (self.source == Source::Swarm).then(|| self.peers.id(self.position));
+            list.ids.push(known);
+        }
+    }
+}
+
 /// What choosing takes beside that.
 pub(super) struct Chooser<'a> {
     pub settings: &'a Settings,
@@ -40,7 +67,8 @@ pub(super) struct Chooser<'a> {
     pub keys: &'a HashKeys,
     pub selection: &'a mut Selection,
     pub random: &'a mut fastrand::Rng,
-    pub handed_out: &'a mut HandedOut,
+    /// `None` if nobody is given anything.
+    pub handed_out: Option<&'a mut HandedOut>,
     pub now: Timestamp,
 }
 
@@ -53,15 +81,21 @@ impl Chooser<'_> {
         reply: &mut AnnounceReply,
     ) {
         reply.counts = sources.swarm.map_or_else(Counts::default, Swarm::counts);
-        self.choose::<Ipv4Addr>(client, sources, &mut reply.peers);
-        self.choose::<Ipv6Addr>(client, sources, &mut reply.peers6);
+        let with_ids = !client.announce.compact && !client.announce.no_peer_id;
+        self.choose::<Ipv4Addr>(client, sources, |chosen| {
+            chosen.write(&mut reply.peers, with_ids);
+        });
+        self.choose::<Ipv6Addr>(client, sources, |chosen| {
+            chosen.write(&mut reply.peers6, with_ids);
+        });
     }
 
-    fn choose<A: Family + Learnable>(
+    /// Chooses peers of one family, and hands them on in the order in which the client sees them.
+    pub fn choose<A: Family + Learnable>(
         &mut self,
         client: Client<'_>,
         sources: Sources<'_>,
-        list: &mut PeerList,
+        mut take: impl FnMut(Chosen<'_, A>),
     ) {
         let announce = client.announce;
         let asker = Asker {
@@ -83,34 +117,29 @@ impl Chooser<'_> {
             peers: &empty,
             liveness,
         };
+        // Mostly nobody else has told of any peers, which saves looking for them.
+        let told = neighbors.is_some() || external.is_some();
         let tables = [own, neighbors, external].map(|table| table.unwrap_or(nothing));
+        let tables = if told { &tables[..] } else { &tables[..1] };
         let wanted = self.wanted(client);
-        let chosen = self.selection.choose(
-            &tables,
-            self.keys,
-            &asker,
-            self.groups,
-            &wanted,
-            self.random,
-        );
-        if client.is_neighbor {
-            self.handed_out.count_for_neighbor(chosen.len());
-        } else {
-            chosen
-                .iter()
-                .for_each(|pick| self.handed_out.count(pick.group));
-        }
-        let with_ids = !announce.compact && !announce.no_peer_id;
-        for pick in chosen {
-            let peer = tables[pick.table as usize]
-                .peers
-                .get(pick.position as usize);
-            peer.ip.write(&mut list.compact);
-            list.compact.extend_from_slice(&peer.port.to_be_bytes());
-            if with_ids {
-                let known = (pick.table == 0).then_some(peer.id);
-                list.ids.push(known);
+        let chosen =
+            self.selection
+                .choose(tables, self.keys, &asker, self.groups, &wanted, self.random);
+        if let Some(handed_out) = &mut self.handed_out {
+            if client.is_neighbor {
+                handed_out.count_for_neighbor(chosen.len());
+            } else {
+                chosen.iter().for_each(|pick| handed_out.count(pick.group));
             }
+        }
+        const SOURCES: [Source; 3] = [Source::Swarm, Source::Neighbors, Source::External];
+        for pick in chosen {
+            let table = pick.table as usize;
+            take(Chosen {
+                source: SOURCES[table],
+                peers: tables[table].peers,
+                position: pick.position as usize,
+            });
         }
     }
 

@@ -246,6 +246,11 @@ impl External {
         self.lists.entry(key.clone()).or_default()
     }
 
+    /// The list of a tracker, as it is.
+    pub fn look_at_list(&self, key: &ListKey) -> Option<&List> {
+        self.lists.get(key)
+    }
+
     pub fn known_list(&mut self, key: &ListKey) -> Option<&mut List> {
         self.lists.get_mut(key)
     }

@@ -4,7 +4,7 @@
 use super::external::{Asked, ListKey, Mode, Ready, WaitId, Waiting, Waits};
 use super::learned::Places;
 use super::upstreams::{Declined, Question};
-use super::{Answer, Purpose, Tracker, answer};
+use super::{Answer, Entered, Purpose, Tracker, answer};
 use crate::bittorrent::{Announce, Event, Forwarded, UpstreamReply, UpstreamRequest, Wants};
 use crate::job::{FetchError, FetchPolicy, Ticket};
 use crate::swarm::{Class, GroupId, OTHER};
@@ -82,7 +82,7 @@ impl Tracker {
     ) -> Option<Answer<'_>> {
         let Caller { ip, ticket } = caller;
         self.figures.announces += 1;
-        let group = self.register(&announce, ip, true, now);
+        let entered = self.register(&announce, ip, true, now);
         let refresh_interval = self.settings.forward.refresh_interval;
         let timestamp = now.timestamp();
         let asked = self.asked(&announce);
@@ -91,7 +91,7 @@ impl Tracker {
         let is_known = list.is_fresh(timestamp, refresh_interval, asked);
         let refused = list.refusal(timestamp).is_some();
         let was_passed_on = list.was_passed_on(&announce.peer_id);
-        let Some(group) = group else {
+        let Some(Entered { group, .. }) = entered else {
             if mode == Mode::Always || (mode == Mode::IfNeeded && was_passed_on) {
                 self.pass_on(question, now);
             }
@@ -129,7 +129,7 @@ impl Tracker {
     }
 
     /// Of which kind a client is, as far as an external tracker's answer goes.
-    fn asked(&self, announce: &Announce) -> Asked {
+    pub(super) fn asked(&self, announce: &Announce) -> Asked {
         let numwant = announce.numwant.unwrap_or(self.settings.numwant);
         Asked {
             seeder: announce.seeder,
@@ -242,7 +242,7 @@ impl Tracker {
     }
 
     /// Whether the network itself has enough peers for a client, of those that it may be given.
-    fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
+    pub(super) fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
         let is_for = |class: &Class| class.is_for(group, announce.seeder, &self.groups);
         let swarm = self.swarms.get(&announce.info_hash);
         let members = swarm.map_or(0, |swarm| swarm.members(is_for));

@@ -6,6 +6,7 @@
 mod answer;
 mod answer_times;
 mod census;
+mod explain;
 mod external;
 mod figures;
 mod forwarded;
@@ -22,7 +23,9 @@ mod upkeep;
 mod upstreams;
 
 pub use answer_times::{AnswerTimes, Histogram};
-pub use census::FullScrape;
+pub use explain::{
+    Explanation, ExternalTracker, GroupLabel, Inquiry, Origin, PeerReport, SwarmReport,
+};
 pub use external::{ForwardSettings, Mode, TrackerRule};
 pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
 pub use handed_out::HandedOut;
@@ -34,7 +37,7 @@ pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{FetchError, Job, Outcome, Ticket};
+use crate::job::{FetchError, HashList, Job, Outcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm, Swarms,
 };
@@ -53,6 +56,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use upstreams::Upstreams;
 
+/// How long a scrape of everything is given out at least, in milliseconds.
+const FRESH_SCRAPE: u64 = 60_000;
+
 /// The tracker.
 #[derive(Debug)]
 pub struct Tracker {
@@ -63,7 +69,8 @@ pub struct Tracker {
     /// Groups that wait until all peers have been put into the present ones.
     next_groups: Option<PeerGroups>,
     swarms: Swarms,
-    census: Census,
+    full_scrape: Census<(InfoHash, Counts), Arc<[u8]>>,
+    hash_list: Census<InfoHash, HashList>,
     neighbors: Neighbors,
     external: External,
     upstreams: Upstreams<Purpose>,
@@ -84,10 +91,19 @@ pub struct Tracker {
     persistence: Option<Persistence>,
     jobs: Vec<Job>,
     /// Answers that are written already, for those who wait.
-    deliveries: VecDeque<(Ticket, Arc<[u8]>)>,
+    deliveries: VecDeque<(Ticket, Answer<'static>)>,
     // Memory that is used again with each announce.
     selection: Selection,
     reply: AnnounceReply,
+}
+
+/// Where a client has been entered.
+#[derive(Clone, Copy, Debug)]
+struct Entered {
+    /// Its peer group.
+    group: GroupId,
+    /// The place of its swarm, until the next change.
+    swarm: Option<usize>,
 }
 
 /// What a fetch is for.
@@ -122,6 +138,8 @@ pub enum Answer<'a> {
     Failure(Failure),
     /// Something that is written already.
     Written(Arc<[u8]>),
+    /// The hash list.
+    HashList(HashList),
 }
 
 impl Tracker {
@@ -142,7 +160,8 @@ impl Tracker {
             groups,
             groups_version: 0,
             next_groups: None,
-            census: Census::default(),
+            full_scrape: Census::default(),
+            hash_list: Census::default(),
             neighbors,
             external: External::default(),
             random,
@@ -167,20 +186,23 @@ impl Tracker {
         self.turn.announces += 1;
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
-        let group = if is_neighbor {
-            Some(self.groups.find(ip))
+        let entered = if is_neighbor {
+            Some(Entered {
+                group: self.groups.find(ip),
+                swarm: self.swarms.place(&announce.info_hash),
+            })
         } else {
             self.register(announce, ip, false, now)
         };
-        match group {
-            Some(group) => {
+        match entered {
+            Some(Entered { group, swarm }) => {
                 let client = Client {
                     announce,
                     ip,
                     group,
                     is_neighbor,
                 };
-                self.choose_peers(client, None, now);
+                self.choose_peers(client, swarm, None, now);
             }
             None => self.reply.counts = self.counts(&announce.info_hash),
         }
@@ -188,22 +210,22 @@ impl Tracker {
         &self.reply
     }
 
-    /// Enters a client into its swarm and returns its group; one that stops is removed.
+    /// Enters a client into its swarm; one that stops is removed.
     fn register(
         &mut self,
         announce: &Announce,
         ip: IpAddr,
         forwarded: bool,
         now: Now,
-    ) -> Option<GroupId> {
-        let group = match ip {
+    ) -> Option<Entered> {
+        let entered = match ip {
             IpAddr::V4(ip) => self.register_in(announce, ip, forwarded, now),
             IpAddr::V6(ip) => self.register_in(announce, ip, forwarded, now),
         };
-        if group.is_some_and(|group| group != OTHER) {
+        if entered.is_some_and(|entered| entered.group != OTHER) {
             self.neighbors.note(announce.info_hash);
         }
-        group
+        entered
     }
 
     fn register_in<A: Family>(
@@ -212,7 +234,7 @@ impl Tracker {
         ip: A,
         forwarded: bool,
         now: Now,
-    ) -> Option<GroupId> {
+    ) -> Option<Entered> {
         let port = announce.port.unwrap_or(0);
         if announce.event == Event::Stopped {
             self.swarms.leave(&announce.info_hash, ip, port);
@@ -228,12 +250,32 @@ impl Tracker {
         };
         let liveness = self.liveness(now);
         let (info_hash, groups) = (&announce.info_hash, &self.groups);
-        Some(self.swarms.announce(info_hash, &arrival, groups, liveness))
+        let (group, swarm) = self.swarms.announce(info_hash, &arrival, groups, liveness);
+        Some(Entered { group, swarm })
     }
 
-    /// Fills the reply with counts and peers: the swarm's own, those that neighbors have told of,
-    /// and for a client of an external tracker those of its `list`. A neighbor gets the first only.
-    fn choose_peers(&mut self, client: Client<'_>, list: Option<&ListKey>, now: Now) {
+    /// Fills the reply with counts and peers.
+    fn choose_peers(
+        &mut self,
+        client: Client<'_>,
+        swarm: Option<usize>,
+        list: Option<&ListKey>,
+        now: Now,
+    ) {
+        let (mut chooser, sources, reply) = self.choice(client, swarm, list, now);
+        chooser.choose_all(client, sources, reply);
+    }
+
+    /// What to choose from and by what, and the reply to fill. Peers are those of the `swarm` at this
+    /// place, those that neighbors have told of, and for a client of an external tracker those of
+    /// its `list`. A neighbor gets the first only.
+    fn choice(
+        &mut self,
+        client: Client<'_>,
+        swarm: Option<usize>,
+        list: Option<&ListKey>,
+        now: Now,
+    ) -> (Chooser<'_>, Sources<'_>, &mut AnnounceReply) {
         let info_hash = &client.announce.info_hash;
         let places = Places::new(&self.groups, self.groups_version, &self.swarms);
         let neighbors = (!client.is_neighbor)
@@ -241,20 +283,20 @@ impl Tracker {
             .flatten();
         let list = list.and_then(|key| self.external.known_list(key));
         let sources = Sources {
-            swarm: self.swarms.get(info_hash),
+            swarm: swarm.map(|place| self.swarms.at(place)),
             neighbors,
             external: list.map(|list| list.learned.in_places(places)),
         };
-        let mut chooser = Chooser {
+        let chooser = Chooser {
             settings: &self.settings,
             groups: &self.groups,
             keys: self.swarms.keys(),
             selection: &mut self.selection,
             random: &mut self.random,
-            handed_out: &mut self.figures.handed_out,
+            handed_out: Some(&mut self.figures.handed_out),
             now: now.timestamp(),
         };
-        chooser.choose_all(client, sources, &mut self.reply);
+        (chooser, sources, &mut self.reply)
     }
 
     /// Says when the client shall come again: soon if it was not told all.
@@ -295,13 +337,23 @@ impl Tracker {
         hashes.into_iter().map(counts).collect()
     }
 
-    /// Promises the counts of all swarms, unless they are not offered (`None`) or there already.
-    pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> Option<FullScrape> {
-        if !self.settings.full_scrape {
-            return None;
+    /// Promises the counts of all swarms to the ticket; false if they are not offered.
+    pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> bool {
+        if self.settings.full_scrape {
+            self.figures.full_scrapes += 1;
+            let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
+            let answer = ready.map(|body| (ticket, Answer::Written(body)));
+            self.deliveries.extend(answer);
         }
-        self.figures.full_scrapes += 1;
-        Some(self.census.ask(ticket, self.swarms.len(), now))
+        self.settings.full_scrape
+    }
+
+    /// Promises the info hashes for which the network itself has peers to the ticket. Peers that
+    /// have expired count until they are swept, which is a minute at most.
+    pub fn handle_hash_list(&mut self, ticket: Ticket, now: Now) {
+        let ready = self.hash_list.ask(ticket, self.swarms.len(), now);
+        let answer = ready.map(|list| (ticket, Answer::HashList(list)));
+        self.deliveries.extend(answer);
     }
 
     /// Takes note of a request that was answered with a failure reason.
@@ -320,9 +372,14 @@ impl Tracker {
     pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) {
         match outcome {
             Outcome::FullScrape(body) => {
-                let waiting = self.census.finish(body.clone(), now);
-                let deliveries = waiting.into_iter().map(|ticket| (ticket, body.clone()));
-                self.deliveries.extend(deliveries);
+                let waiting = self.full_scrape.finish(body.clone(), now, FRESH_SCRAPE);
+                let answers = waiting.map(|ticket| (ticket, Answer::Written(body.clone())));
+                self.deliveries.extend(answers);
+            }
+            Outcome::HashList(list) => {
+                let waiting = self.hash_list.finish(list.clone(), now, 0);
+                let answers = waiting.map(|ticket| (ticket, Answer::HashList(list.clone())));
+                self.deliveries.extend(answers);
             }
             Outcome::Fetched {
                 id,
@@ -340,8 +397,8 @@ impl Tracker {
 
     /// The next answer for somebody who was told to wait.
     pub fn next_answer(&mut self, now: Now) -> Option<(Ticket, Answer<'_>)> {
-        if let Some((ticket, body)) = self.deliveries.pop_front() {
-            return Some((ticket, Answer::Written(body)));
+        if let Some(delivery) = self.deliveries.pop_front() {
+            return Some(delivery);
         }
         self.external.end_waiting(now);
         let ready = self.external.next_ready()?;

@@ -57,7 +57,8 @@ impl Tracker {
             group,
             is_neighbor: false,
         };
-        self.choose_peers(client, Some(key), now);
+        let swarm = self.swarms.place(&announce.info_hash);
+        self.choose_peers(client, swarm, Some(key), now);
         self.set_times(ip, missing);
         let list = self.external.known_list(key)?;
         let reply = &mut self.reply;

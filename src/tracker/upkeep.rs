@@ -7,7 +7,7 @@ use super::upstreams::HostName;
 use super::{Purpose, Settings, Tracker, neighbors};
 use crate::bittorrent::{InfoHash, UpstreamReply};
 use crate::job::{FetchError, Job, StoreJob, StoreOutcome};
-use crate::swarm::{GroupNames, PeerGroups};
+use crate::swarm::{Class, GroupNames, PeerGroups, Swarm};
 use crate::time::Now;
 use log::info;
 
@@ -50,7 +50,10 @@ impl Tracker {
 
     /// When [`Tracker::handle_timeout`] wants to be called at the latest.
     pub fn next_timeout(&self) -> Now {
-        let is_busy = self.swarms.is_regrouping() || self.census.is_counting();
+        let is_busy = self.swarms.is_regrouping()
+            || self.full_scrape.is_counting()
+            || self.hash_list.is_counting()
+            || !self.deliveries.is_empty();
         if is_busy || self.to_be_noted > 0 {
             return Now(0);
         }
@@ -66,12 +69,7 @@ impl Tracker {
 
     /// Does a piece of what has to be done from time to time.
     pub fn handle_timeout(&mut self, now: Now) {
-        if let Some(files) = self.census.count(&self.swarms, SWEEP_PIECE) {
-            self.jobs.push(Job::WriteFullScrape {
-                files,
-                min_request_interval: self.settings.interval,
-            });
-        }
+        self.take_censuses();
         let liveness = self.liveness(now);
         if let Some(persistence) = &mut self.persistence {
             let was_loading = persistence.is_loading();
@@ -95,6 +93,25 @@ impl Tracker {
         let looked_at = self.swarms.len() + self.swarms.totals().peers();
         let pieces = looked_at / SWEEP_PIECE + 1;
         self.next_sweep = now.plus((pass / pieces as u64).max(1));
+    }
+
+    /// Goes on with what somebody wants to know of all swarms.
+    fn take_censuses(&mut self) {
+        let counts = |swarm: &Swarm| Some((swarm.info_hash(), swarm.counts()));
+        let counted = self.full_scrape.count(&self.swarms, SWEEP_PIECE, counts);
+        self.jobs.extend(counted.map(|files| Job::WriteFullScrape {
+            files,
+            min_request_interval: self.settings.interval,
+        }));
+        let (inside, least) = (self.inside_priority(), self.settings.hash_list_min_peers);
+        let is_inside = |class: &Class| self.groups.priority(class.group) <= inside;
+        let listed = |swarm: &Swarm| {
+            let is_listed = swarm.members(is_inside) >= least as usize;
+            is_listed.then_some(swarm.info_hash())
+        };
+        let counted = self.hash_list.count(&self.swarms, SWEEP_PIECE, listed);
+        self.jobs
+            .extend(counted.map(|hashes| Job::WriteHashList { hashes }));
     }
 
     /// Shows the neighbors swarms that did not begin with an announce they have seen: those from

@@ -21,12 +21,15 @@ mod full;
     reason = "the tests of the program use all of it"
 )]
 mod harness;
+mod hashlist;
 mod load;
 #[path = "../support/mariadb.rs"]
 mod mariadb;
 mod outages;
 mod records;
 mod restarts;
+#[path = "../support/small_disk.rs"]
+mod small_disk;
 mod tables;
 mod worker;
 

@@ -24,7 +24,7 @@ pub fn members(real: &Swarms) -> BTreeMap<(InfoHash, Endpoint), Member> {
         };
         for (class, range) in peers.segments() {
             for position in range {
-                let &Peer {
+                let Peer {
                     ip,
                     port,
                     id,

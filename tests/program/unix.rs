@@ -1,6 +1,6 @@
 //! Manners of a Unix daemon: its pid file, the user it becomes, its log.
 
-use crate::harness::{Daemon, Settings, leecher};
+use crate::harness::{Daemon, Settings, is_log_line, leecher};
 use nix::sys::signal::Signal;
 use nix::unistd::Uid;
 use std::fs::{self, Permissions};
@@ -56,25 +56,6 @@ fn root_becomes_somebody_else() {
         "root's other groups are given up, too"
     );
     assert_eq!(daemon.announce(&leecher(1)).counts(), [0, 1, 0]);
-}
-
-/// `2026-11-22 14:03:07.512 [info] text`
-fn is_log_line(line: &str) -> bool {
-    let shape: String = line
-        .chars()
-        .take(25)
-        .map(|char| if char.is_ascii_digit() { '0' } else { char })
-        .collect();
-    let levels = [
-        "critical",
-        "error",
-        "warning",
-        "info",
-        "diagnostic",
-        "debug",
-    ];
-    let level = line.get(25..).and_then(|rest| rest.split_once("] "));
-    shape == "0000-00-00 00:00:00.000 [" && level.is_some_and(|(level, _)| levels.contains(&level))
 }
 
 #[test]

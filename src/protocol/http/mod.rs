@@ -7,7 +7,7 @@
 
 pub mod client_address;
 pub mod document;
-mod forwarded;
+pub mod forwarded;
 pub mod head;
 pub mod query;
 pub mod request;

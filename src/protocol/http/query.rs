@@ -2,19 +2,37 @@
 //! trackers have always read them. That is not what web forms do: a plus sign stays one, since
 //! info hashes are bytes and not text.
 
-use memchr::memchr;
+use memchr::memchr2;
 
 /// The parameters of a query as pairs of name and value, both still escaped. They are separated
 /// by `&`, and by `?` as well: many clients append `?info_hash=…` to an announce URL that has a
 /// query already. A parameter without `=` has an empty value; empty ones are passed over.
 pub fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
-    let pieces = query.split(|&byte| byte == b'&' || byte == b'?');
-    pieces
-        .filter(|piece| !piece.is_empty())
-        .map(|piece| match memchr(b'=', piece) {
-            Some(at) => (&piece[..at], &piece[at + 1..]),
-            None => (piece, &b""[..]),
-        })
+    let mut rest = query;
+    std::iter::from_fn(move || {
+        loop {
+            // Names are so short that a vectorised search would begin later than this one ends.
+            let at = rest
+                .iter()
+                .position(|byte| matches!(byte, b'=' | b'&' | b'?'))
+                .unwrap_or(rest.len());
+            let (name, after) = rest.split_at(at);
+            let value = after.strip_prefix(b"=").unwrap_or_default();
+            let end = memchr2(b'&', b'?', value).unwrap_or(value.len());
+            let is_empty = name.is_empty() && !after.starts_with(b"=");
+            rest = match after {
+                [] => after,
+                [b'=', ..] => value.get(end + 1..).unwrap_or_default(),
+                [_, after @ ..] => after,
+            };
+            if !is_empty {
+                return Some((name, &value[..end]));
+            }
+            if rest.is_empty() {
+                return None;
+            }
+        }
+    })
 }
 
 /// Decodes a value of 20 bytes. The error is how many it has instead.
@@ -39,25 +57,31 @@ pub fn decode(value: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = value;
     std::iter::from_fn(move || {
         let (&first, after) = rest.split_first()?;
-        if let (b'%', [high, low, after @ ..]) = (first, after)
-            && let (Some(high), Some(low)) = (hex_digit(*high), hex_digit(*low))
-        {
-            rest = after;
-            return Some(high << 4 | low);
+        if let (b'%', [high, low, after @ ..]) = (first, after) {
+            let [high, low] = [high, low].map(|&digit| HEX_DIGITS[usize::from(digit)]);
+            if high | low != NO_DIGIT {
+                rest = after;
+                return Some(high << 4 | low);
+            }
         }
         rest = after;
         Some(first)
     })
 }
 
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        b'A'..=b'F' => Some(byte - b'A' + 10),
-        _ => None,
+const NO_DIGIT: u8 = 0xff;
+/// What each byte is worth as a hexadecimal digit. The digits of a hash are random: a processor
+/// cannot foresee what kind the next one is, so that looking it up beats asking.
+const HEX_DIGITS: [u8; 256] = {
+    let mut values = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        values[b"0123456789abcdef"[digit] as usize] = digit as u8;
+        values[b"0123456789ABCDEF"[digit] as usize] = digit as u8;
+        digit += 1;
     }
-}
+    values
+};
 
 /// A decimal number, cut to the range of the type; `None` if it is none.
 pub fn number(value: &[u8]) -> Option<i64> {

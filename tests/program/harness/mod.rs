@@ -72,3 +72,22 @@ pub fn count_by_network(peers: &[SocketAddr]) -> [usize; 3] {
             .count()
     })
 }
+
+/// Whether a line has the form `2026-11-22 14:03:07.512 [info] text`.
+pub fn is_log_line(line: &str) -> bool {
+    let shape: String = line
+        .chars()
+        .take(25)
+        .map(|char| if char.is_ascii_digit() { '0' } else { char })
+        .collect();
+    let levels = [
+        "critical",
+        "error",
+        "warning",
+        "info",
+        "diagnostic",
+        "debug",
+    ];
+    let level = line.get(25..).and_then(|rest| rest.split_once("] "));
+    shape == "0000-00-00 00:00:00.000 [" && level.is_some_and(|(level, _)| levels.contains(&level))
+}
