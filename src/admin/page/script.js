@@ -288,7 +288,8 @@ async function ask() {
 
 async function explain(event) {
   event.preventDefault();
-  const words = [...new FormData(event.target)].filter(([, value]) => value !== "");
+  const words = [...new FormData(event.target)]
+    .map(([name, value]) => [name, value.trim()]).filter(([, value]) => value !== "");
   let verdict, answer;
   try {
     const reply = await fetch(`explain?${new URLSearchParams(words)}`, { signal: AbortSignal.timeout(PATIENCE) });
@@ -299,8 +300,8 @@ async function explain(event) {
     verdict = "the daemon did not answer";
   }
   byId("verdict").classList.toggle("lost", !answer);
-  put(byId("verdict"), verdict ??
-    `Client of the group “${answer.group}”, priority ${count(answer.priority)}; peers: ${count(answer.peers.length)}`);
+  put(byId("verdict"), verdict ?? `Client of the group “${answer.group}”, priority ` +
+    `${count(answer.priority)}; peers: ${count(answer.peers.length)}. ${answer.note ?? ""}`);
   fill("explained", answer?.peers ?? [], [
     (cell, { ip, port }) => put(cell, ip.includes(":") ? `[${ip}]:${port}` : `${ip}:${port}`),
     text("group"), number("priority"), text("origin"),
