@@ -13,8 +13,24 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("job", &["bittorrent", "record", "time"]),
     ("protocol", &["bittorrent"]),
     ("swarm", &["bittorrent", "chain", "record", "time"]),
-    ("tracker", &["bittorrent", "job", "record", "swarm", "time"]),
+    (
+        "tracker",
+        &["bittorrent", "chain", "job", "record", "swarm", "time"],
+    ),
     ("channel", &["job"]),
+    (
+        "admin",
+        &[
+            "bittorrent",
+            "job",
+            "process",
+            "protocol",
+            "swarm",
+            "time",
+            "tracker",
+            "VERSION",
+        ],
+    ),
     (
         "worker",
         &[
@@ -30,6 +46,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "reactor",
         &[
+            "admin",
             "bittorrent",
             "chain",
             "channel",
@@ -43,7 +60,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("logging", &["config"]),
     ("process", &["VERSION"]),
-    ("cli", &["config", "startup", "worker", "VERSION"]),
+    ("client", &["admin"]),
+    (
+        "cli",
+        &[
+            "bittorrent",
+            "client",
+            "config",
+            "startup",
+            "worker",
+            "VERSION",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

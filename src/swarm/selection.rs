@@ -103,7 +103,9 @@ pub struct Table<'a, A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
     /// The place of its table among those to choose from.
-    pub table: u32,
+    pub table: u16,
+    /// Its peer group.
+    pub group: GroupId,
     /// Its position there.
     pub position: u32,
 }
@@ -113,7 +115,8 @@ pub struct Pick {
 struct Candidates {
     priority: Priority,
     seeders: bool,
-    table: u32,
+    table: u16,
+    group: GroupId,
     range: Range<u32>,
 }
 
@@ -124,6 +127,14 @@ impl Candidates {
 
     fn len(&self) -> u32 {
         self.range.end - self.range.start
+    }
+
+    fn pick(&self, position: u32) -> Pick {
+        Pick {
+            table: self.table,
+            group: self.group,
+            position,
+        }
     }
 }
 
@@ -206,6 +217,7 @@ impl Selection {
                     priority: groups.priority(class.group),
                     seeders: class.seeder,
                     table,
+                    group: class.group,
                     range: range.start as u32..range.end as u32,
                 });
             }
@@ -245,8 +257,8 @@ impl Selection {
                 block = around(block + stride, blocks);
             }
             for stretch in &mut stretches[..ahead] {
-                while let Some((table, range)) = stretch.next(candidates) {
-                    judge.choose(table, range, limit, &mut self.chosen);
+                while let Some((candidate, range)) = stretch.next(candidates) {
+                    judge.choose(candidate, range, limit, &mut self.chosen);
                 }
                 if self.chosen.len() >= limit {
                     return;
@@ -265,9 +277,15 @@ struct Judge<'a, A> {
 }
 
 impl<A: Address> Judge<'_, A> {
-    /// Adds those of these peers who may be given to the asker, until there are `limit`.
-    fn choose(&self, table: u32, range: Range<u32>, limit: usize, chosen: &mut Vec<Pick>) {
-        let (before, rest) = self.tables.split_at(table as usize);
+    /// Adds those of a candidate's peers who may be given to the asker, until there are `limit`.
+    fn choose(
+        &self,
+        candidate: &Candidates,
+        range: Range<u32>,
+        limit: usize,
+        chosen: &mut Vec<Pick>,
+    ) {
+        let (before, rest) = self.tables.split_at(candidate.table as usize);
         let Table { peers, liveness } = rest[0];
         let gone = liveness.latest_gone();
         let is_own = |peer: &Hot<A>| self.asker.own == Some((peer.ip, peer.port));
@@ -287,7 +305,7 @@ impl<A: Address> Judge<'_, A> {
                 if chosen.len() >= limit {
                     return;
                 }
-                chosen.push(Pick { table, position });
+                chosen.push(candidate.pick(position));
             }
         }
     }
@@ -332,7 +350,7 @@ impl Stretch {
     }
 
     /// Takes out what it has of one candidate.
-    fn next(&mut self, candidates: &[Candidates]) -> Option<(u32, Range<u32>)> {
+    fn next<'a>(&mut self, candidates: &'a [Candidates]) -> Option<(&'a Candidates, Range<u32>)> {
         if self.length == 0 {
             return None;
         }
@@ -344,6 +362,6 @@ impl Stretch {
             self.candidate = (self.candidate + 1) % candidates.len();
             self.position = candidates[self.candidate].range.start;
         }
-        Some((candidate.table, start..end))
+        Some((candidate, start..end))
     }
 }
