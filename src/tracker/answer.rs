@@ -94,9 +94,10 @@ impl Chooser<'_> {
         if client.is_neighbor {
             self.handed_out.count_for_neighbor(chosen.len());
         } else {
-            chosen
-                .iter()
-                .for_each(|pick| self.handed_out.count(pick.group));
+            // Peers of a group mostly stand side by side.
+            for run in chosen.chunk_by(|one, next| one.group == next.group) {
+                self.handed_out.count(run[0].group, run.len());
+            }
         }
         let with_ids = !announce.compact && !announce.no_peer_id;
         for pick in chosen {
