@@ -7,6 +7,7 @@
 mod accept;
 mod admin_front;
 mod connection;
+mod deadlines;
 mod front;
 mod listener;
 mod slots;
@@ -23,7 +24,7 @@ use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
 use crate::tracker::{self, Answer, Tracker};
 use admin_front::AdminFront;
-use connection::{Connection, Phase, Progress};
+use connection::{Connection, Progress};
 use front::{Front, write_answer};
 use ipnet::IpNet;
 use log::info;
@@ -37,9 +38,6 @@ use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long a client that was refused may go on sending before the connection is cut: closing
-/// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
-const LINGERING: u64 = 2_000;
 /// Bytes that are received in one go.
 const RECEIVED_AT_ONCE: usize = 16 * 1024;
 
@@ -259,36 +257,6 @@ impl<R: Reload> Reactor<R> {
         Ok(())
     }
 
-    /// How long the loop may sleep.
-    fn timeout(&self) -> Option<Duration> {
-        let accepting = self.accept_paused_until.is_none();
-        if !self.busy.is_empty() || (accepting && self.listeners.iter().any(|one| one.is_ready)) {
-            return Some(Duration::ZERO);
-        }
-        let mut next = self.tracker.next_timeout();
-        for (face, phase) in with_deadline() {
-            if let Some(connection) = self.connections.first(face, phase) {
-                next = next.min(self.deadline(connection));
-            }
-        }
-        for deadline in [self.accept_paused_until, self.stop_deadline()] {
-            next = deadline.map_or(next, |deadline| next.min(deadline));
-        }
-        let left = next.0.saturating_sub(self.turn_ended.0);
-        Some(Duration::from_millis(left))
-    }
-
-    fn deadline(&self, connection: &Connection) -> Now {
-        let (phase, since) = connection.phase();
-        let timeout = match phase {
-            Phase::Fresh | Phase::Receiving => u64::from(self.settings.request_timeout) * 1000,
-            Phase::Idle | Phase::Sending => u64::from(self.settings.idle_timeout) * 1000,
-            Phase::Lingering => LINGERING,
-            Phase::Busy | Phase::Parked => u64::MAX,
-        };
-        since.plus(timeout)
-    }
-
     /// One that has had its piece of this turn already waits for the next.
     fn serve_ready(&mut self, token: Token, event: &Event) {
         let connection = self.connections.get_mut(token);
@@ -414,19 +382,6 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
-    fn expire_deadlines(&mut self) {
-        for (face, phase) in with_deadline() {
-            while let Some(connection) = self.connections.first(face, phase) {
-                if self.now < self.deadline(connection) {
-                    break;
-                }
-                let token = connection.token();
-                self.serve(token, Connection::time_out);
-            }
-        }
-        self.accept_paused_until = self.accept_paused_until.filter(|&until| self.now < until);
-    }
-
     fn tracker_timeout(&mut self) {
         if self.tracker.next_timeout() <= self.now {
             self.tracker.handle_timeout(self.now);
@@ -459,12 +414,6 @@ impl<R: Reload> Reactor<R> {
             }
         }
     }
-}
-
-/// All lists of connections whose waiting ends by itself.
-fn with_deadline() -> impl Iterator<Item = (Face, Phase)> {
-    let both = Face::ALL.into_iter();
-    both.flat_map(|face| Phase::WITH_DEADLINE.map(|phase| (face, phase)))
 }
 
 /// The calendar's present, in seconds since 1970.

@@ -50,6 +50,21 @@ pub struct UpstreamFigures {
     pub took_ms: u64,
 }
 
+/// What came of asking a neighbor, since it has been one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeighborFigures {
+    /// Questions.
+    pub asked: u64,
+    /// Those that it answered.
+    pub answered: u64,
+    /// Those that it did not answer.
+    pub failed: u64,
+    /// Peers in all its answers.
+    pub peers: u64,
+    /// It has not answered the last question that is over; `None` if there is none yet.
+    pub is_down: Option<bool>,
+}
+
 /// What was told to the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseFigures {

@@ -17,16 +17,13 @@ pub struct HandedOut {
 }
 
 impl HandedOut {
-    /// Counts a peer that a client was given.
-    pub(super) fn count(&mut self, group: GroupId) {
+    /// Counts peers of a group that a client was given.
+    pub(super) fn count(&mut self, group: GroupId, peers: usize) {
         let place = usize::from(group.0);
-        match self.by_group.get_mut(place) {
-            Some(count) => *count += 1,
-            None => {
-                self.by_group.resize(place + 1, 0);
-                self.by_group[place] = 1;
-            }
+        if self.by_group.len() <= place {
+            self.by_group.resize(place + 1, 0);
         }
+        self.by_group[place] += peers as u64;
     }
 
     /// Counts peers that a neighbor was given.
@@ -95,9 +92,7 @@ mod tests {
     }
 
     fn count(handed_out: &mut HandedOut, groups: &PeerGroups, name: &str, times: usize) {
-        for _ in 0..times {
-            handed_out.count(groups.names()[name]);
-        }
+        handed_out.count(groups.names()[name], times);
     }
 
     fn of(handed_out: &HandedOut, groups: &PeerGroups, name: &str) -> u64 {
@@ -118,7 +113,7 @@ mod tests {
         assert_eq!(of(&counts, &second, "c"), 0);
         assert_eq!(counts.gone().collect::<Vec<_>>(), [("a", 3)]);
         // A peer of `a` that has not been put into its new group yet is one of `other`.
-        counts.count(first.names()["a"]);
+        counts.count(first.names()["a"], 1);
         assert_eq!(of(&counts, &second, "other"), 8);
 
         let third = groups(&["d", "a"], &second.names());

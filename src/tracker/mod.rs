@@ -27,11 +27,11 @@ pub use explain::{
     Explanation, ExternalTracker, GroupLabel, Inquiry, Origin, PeerReport, SwarmReport,
 };
 pub use external::{ForwardSettings, Mode, TrackerRule};
-pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
+pub use figures::{DatabaseFigures, Figures, NeighborFigures, UpstreamFigures};
 pub use handed_out::HandedOut;
 pub use history::{History, Sample};
 pub use hosts::HostFigures;
-pub use neighbors::{NeighborFigures, NeighborSettings};
+pub use neighbors::NeighborSettings;
 pub use overview::ExternalHost;
 pub use settings::Settings;
 pub use upstreams::UpstreamLimits;

@@ -1,6 +1,7 @@
 //! Partners' trackers: each is asked about every torrent that matters here, soon after its first
 //! announce and then once in a while, evenly spread, and never on the way of an answer.
 
+use super::figures::NeighborFigures;
 use super::learned::{Learned, Places};
 use super::upstreams::Question;
 use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
@@ -73,21 +74,6 @@ struct Neighbor {
     not_before: Now,
     failures: u32,
     figures: NeighborFigures,
-}
-
-/// What came of asking a neighbor, since it has been one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct NeighborFigures {
-    /// Questions.
-    pub asked: u64,
-    /// Those that it answered.
-    pub answered: u64,
-    /// Those that it did not answer.
-    pub failed: u64,
-    /// Peers in all its answers.
-    pub peers: u64,
-    /// It has not answered the last question that is over; `None` if there is none yet.
-    pub is_down: Option<bool>,
 }
 
 impl Neighbors {

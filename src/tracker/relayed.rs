@@ -107,7 +107,7 @@ impl Tracker {
                 SocketAddr::V6(_) => (&mut reply.peers6, 18),
             };
             if list.compact.len() < places * length {
-                self.figures.handed_out.count(group);
+                self.figures.handed_out.count(group, 1);
                 match peer {
                     SocketAddr::V4(peer) => list.compact.extend_from_slice(&peer.ip().octets()),
                     SocketAddr::V6(peer) => list.compact.extend_from_slice(&peer.ip().octets()),
