@@ -6,7 +6,7 @@
 
 use super::address::{Address, HashKeys};
 use super::groups::{GroupId, PeerGroups, Priority};
-use super::peers::{Hot, Peers, id_tag};
+use super::peers::{Peers, id_tag};
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::hint::black_box;
@@ -24,26 +24,6 @@ const FETCHED_AHEAD: usize = 8;
 /// each place, or so many in all, the list stays shorter.
 const LOOKS_PER_PLACE: usize = 4;
 const LOOKS: usize = 512;
-/// How far apart the blocks are that are drawn one after the other. A prime that is larger than
-/// the number of blocks leads past each of them once, and a priority has fewer than 2^29 blocks.
-const STRIDES: [u32; 16] = [
-    771_022_453,
-    980_453_909,
-    1_109_889_701,
-    1_319_321_191,
-    1_658_188_417,
-    1_867_619_899,
-    1_997_055_653,
-    2_206_487_159,
-    2_545_354_411,
-    2_754_785_857,
-    3_093_653_113,
-    3_303_084_613,
-    3_432_520_363,
-    3_641_951_843,
-    3_980_819_111,
-    4_190_250_569,
-];
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -239,23 +219,24 @@ impl Selection {
         if places == 0 || total == 0 {
             return;
         }
-        let blocks = total.div_ceil(BLOCK);
-        let most = LOOKS.max(places * LOOKS_PER_PLACE).div_ceil(BLOCK as usize);
-        let mut left = most.min(blocks as usize);
-        let stride = STRIDES[random.usize(0..STRIDES.len())] % blocks;
-        let (start, mut block) = (random.u32(0..total), random.u32(0..blocks));
+        let mut blocks = Scattered::new(total.div_ceil(BLOCK), random);
+        let start = random.u32(0..total);
+        let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
         self.chosen.reserve(places);
-        while left > 0 {
-            let ahead = left.min(FETCHED_AHEAD);
-            left -= ahead;
+        while looks > 0 {
             let mut stretches = [Stretch::default(); FETCHED_AHEAD];
-            for stretch in &mut stretches[..ahead] {
+            let mut ahead = 0;
+            for (stretch, block) in stretches.iter_mut().zip(&mut blocks) {
                 let first = block * BLOCK;
                 let length = BLOCK.min(total - first);
                 *stretch = Stretch::at(candidates, around(start + first, total), length);
                 judge.fetch(candidates, stretch);
-                block = around(block + stride, blocks);
+                ahead += 1;
             }
+            if ahead == 0 {
+                return;
+            }
+            looks = looks.saturating_sub(ahead * BLOCK as usize);
             for stretch in &mut stretches[..ahead] {
                 while let Some((candidate, range)) = stretch.next(candidates) {
                     judge.choose(candidate, range, limit, &mut self.chosen);
@@ -287,13 +268,13 @@ impl<A: Address> Judge<'_, A> {
     ) {
         let (before, rest) = self.tables.split_at(candidate.table as usize);
         let Table { peers, liveness } = rest[0];
-        let gone = liveness.latest_gone();
-        let is_own = |peer: &Hot<A>| self.asker.own == Some((peer.ip, peer.port));
+        let (gone, tag) = (liveness.latest_gone(), self.tag);
         let hot = peers.hot_of(range.start as usize..range.end as usize);
         for (peer, position) in hot.iter().zip(range.start..) {
+            let is_own = |own: (A, u16)| own == (peer.ip, peer.port);
             // The id itself lies further away, and hardly ever has to be looked at.
-            let is_asker = (peer.tag == self.tag && peers.id(position as usize) == self.asker.id)
-                || is_own(peer);
+            let is_asker = (peer.tag == tag && peers.id(position as usize) == self.asker.id)
+                || self.asker.own.is_some_and(is_own);
             if peer.last_announce <= gone || is_asker {
                 continue;
             }
@@ -316,6 +297,54 @@ impl<A: Address> Judge<'_, A> {
         let first = stretch.position as usize;
         let last = (first + BLOCK as usize).min(peers.len()) - 1;
         black_box(peers.hot(first).port ^ peers.hot(last).port);
+    }
+}
+
+/// The numbers below another one, in an order of which there are very many and that takes no
+/// memory: steps of an odd width lead past all numbers below a power of two, and so does
+/// multiplying them by an odd one; those that are too large are passed over.
+struct Scattered {
+    end: u32,
+    mask: u32,
+    next: u64,
+    width: u32,
+    first: u32,
+    factor: u32,
+    shift: u32,
+}
+
+impl Scattered {
+    fn new(end: u32, random: &mut fastrand::Rng) -> Scattered {
+        let mask = end.next_power_of_two() - 1;
+        let (one, other) = (random.u64(..), random.u64(..));
+        Scattered {
+            end,
+            mask,
+            next: 0,
+            width: one as u32 | 1,
+            first: (one >> 32) as u32,
+            factor: other as u32 | 1,
+            shift: (mask.count_ones() / 2).max(1),
+        }
+    }
+}
+
+impl Iterator for Scattered {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        while self.next <= u64::from(self.mask) {
+            let number = self.width.wrapping_mul(self.next as u32);
+            let number = number.wrapping_add(self.first) & self.mask;
+            // Without this, what comes next to each other would always be as far apart.
+            let number = number ^ number >> self.shift;
+            let number = number.wrapping_mul(self.factor) & self.mask;
+            self.next += 1;
+            if number < self.end {
+                return Some(number);
+            }
+        }
+        None
     }
 }
 
@@ -363,5 +392,28 @@ impl Stretch {
             self.position = candidates[self.candidate].range.start;
         }
         Some((candidate, start..end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scattered_numbers_come_once_each_and_in_many_orders() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for end in [1, 2, 3, 7, 8, 9, 125, 1_000] {
+            let mut orders = std::collections::HashSet::new();
+            for _ in 0..200 {
+                let order: Vec<u32> = Scattered::new(end, &mut random).collect();
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                assert!(sorted.into_iter().eq(0..end));
+                orders.insert(order);
+            }
+            if end >= 125 {
+                assert!(orders.len() > 195, "{end}: {}", orders.len());
+            }
+        }
     }
 }
