@@ -141,6 +141,8 @@ struct Buffers {
 pub struct Parts<R> {
     /// With nothing registered but the waker, as [`waker`] does.
     pub poll: Poll,
+    /// From [`catch_signals`].
+    pub signals: Signals,
     /// Already bound.
     pub listeners: Vec<Listener>,
     /// The other side of the workers' channel.
@@ -157,6 +159,12 @@ pub struct Parts<R> {
     pub seed: u64,
 }
 
+/// Catches the daemon's signals from now on; the loop takes them when it runs. To be called before
+/// anybody is told that there is a daemon: until then a SIGHUP would end the process.
+pub fn catch_signals() -> io::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
+}
+
 /// A waker for the loop of this poll.
 pub fn waker(poll: &Poll) -> io::Result<mio::Waker> {
     mio::Waker::new(poll.registry(), WAKER)
@@ -169,7 +177,7 @@ impl<R: Reload> Reactor<R> {
         reason = "the loop keeps the daemon's time"
     )]
     pub fn new(parts: Parts<R>) -> io::Result<Self> {
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        let mut signals = parts.signals;
         let registry = parts.poll.registry();
         registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut listeners = parts.listeners;

@@ -65,6 +65,8 @@ pub fn run(path: &Path) -> Result<(), Error> {
 }
 
 fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
+    let failed = |what: &'static str| move |error| Error(format!("cannot {what}: {error}"));
+    let signals = reactor::catch_signals().map_err(failed("catch signals"))?;
     info!("btrt {} starts with {}", crate::VERSION, path.display());
     config
         .warnings
@@ -93,7 +95,6 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
         identity.take_on().map_err(Error)?;
     }
 
-    let failed = |what: &'static str| move |error| Error(format!("cannot {what}: {error}"));
     let poll = Poll::new().map_err(failed("poll for events"))?;
     let waker = reactor::waker(&poll).map_err(failed("make a waker"))?;
     let waker = Arc::new(waker);
@@ -110,6 +111,7 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
     }
     let mut reactor = Reactor::new(Parts {
         poll,
+        signals,
         listeners,
         work: Work { pool, store },
         settings: reactor_settings,
