@@ -13,8 +13,24 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("job", &["bittorrent", "record", "time"]),
     ("protocol", &["bittorrent"]),
     ("swarm", &["bittorrent", "chain", "record", "time"]),
-    ("tracker", &["bittorrent", "job", "record", "swarm", "time"]),
+    (
+        "tracker",
+        &["bittorrent", "chain", "job", "record", "swarm", "time"],
+    ),
     ("channel", &["job"]),
+    (
+        "admin",
+        &[
+            "bittorrent",
+            "job",
+            "process",
+            "protocol",
+            "swarm",
+            "time",
+            "tracker",
+            "VERSION",
+        ],
+    ),
     (
         "worker",
         &[
@@ -30,6 +46,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "reactor",
         &[
+            "admin",
             "bittorrent",
             "chain",
             "channel",
@@ -42,8 +59,19 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("config", &[]),
     ("logging", &["config"]),
-    ("process", &[]),
-    ("cli", &["config", "startup", "worker", "VERSION"]),
+    ("process", &["VERSION"]),
+    ("client", &["admin"]),
+    (
+        "cli",
+        &[
+            "bittorrent",
+            "client",
+            "config",
+            "startup",
+            "worker",
+            "VERSION",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

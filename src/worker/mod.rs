@@ -6,10 +6,12 @@ mod upstream;
 
 use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
-use crate::job::{FetchError, Job, Outcome};
+use crate::job::{FetchError, HashList, Job, Outcome};
 use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
 use log::{debug, error};
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::Builder;
@@ -42,6 +44,7 @@ fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
             let body = survive(|| write_full_scrape(files, min_request_interval));
             Outcome::FullScrape(body.unwrap_or_else(no_full_scrape).into())
         }
+        Job::WriteHashList { hashes } => Outcome::HashList(write_hash_list(hashes)),
         Job::Fetch(fetch) => {
             let started = now();
             let result = survive(|| upstream.fetch(&fetch));
@@ -99,6 +102,19 @@ fn no_full_scrape() -> Vec<u8> {
     body
 }
 
+fn write_hash_list(mut hashes: Vec<InfoHash>) -> HashList {
+    hashes.sort_unstable();
+    hashes.dedup();
+    let hashes: Vec<[u8; 20]> = hashes.into_iter().map(|hash| hash.0).collect();
+    let bytes = hashes.as_flattened();
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    HashList {
+        tag: format!("{:032x}", hasher.finish128().as_u128()).into(),
+        bytes: bytes.into(),
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "deadlines of blocking calls need the real clock"
@@ -110,6 +126,18 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_hash_list_is_sorted_and_its_name_tells_it_from_others() {
+        let list = |hashes: &[u8]| {
+            let hashes = hashes.iter().map(|&byte| InfoHash([byte; 20]));
+            write_hash_list(hashes.collect())
+        };
+        assert_eq!(*list(&[2, 1, 2]).bytes, [[1; 20], [2; 20]].concat());
+        assert_eq!(list(&[2, 1, 2]), list(&[1, 2]));
+        assert_ne!(list(&[1, 2]).tag, list(&[1]).tag);
+        assert_ne!(list(&[1]).tag, list(&[]).tag);
+    }
 
     #[test]
     fn a_panic_costs_one_job() {

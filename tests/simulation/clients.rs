@@ -7,7 +7,6 @@ use btrt::bittorrent::{
     Announce, Event, Forwarded, InfoHash, PeerId, Target, UpstreamRequest, Wants,
 };
 use btrt::job::Ticket;
-use btrt::tracker::FullScrape;
 use std::net::IpAddr;
 
 /// In most of the networks of the groups and in none, and some that others tell of as well.
@@ -123,14 +122,18 @@ impl World {
             return self.check_told(ip(ADDRESSES[0]), &asked, Told::Scrape(counts), false);
         }
         let ticket = self.next_ticket();
-        self.tell(|| format!("{ticket:?} scrapes everything"));
-        match self.tracker.handle_full_scrape(ticket, self.now) {
-            Some(FullScrape::Later) => {
-                let until = self.now.plus(SCRAPE_PATIENCE);
-                self.wait(ticket, until, ip(ADDRESSES[0]), Asked::Everything);
-            }
-            Some(FullScrape::Now(body)) => assert!(!body.is_empty()),
-            None => assert!(!self.tracker.settings().full_scrape),
+        let wants_list = self.random.bool();
+        self.tell(|| format!("{ticket:?} wants everything"));
+        let is_promised = if wants_list {
+            self.tracker.handle_hash_list(ticket, self.now);
+            true
+        } else {
+            self.tracker.handle_full_scrape(ticket, self.now)
+        };
+        assert!(is_promised || !self.tracker.settings().full_scrape);
+        if is_promised {
+            let until = self.now.plus(SCRAPE_PATIENCE);
+            self.wait(ticket, until, ip(ADDRESSES[0]), Asked::Everything);
         }
     }
 

@@ -124,6 +124,7 @@ pub fn settings(random: &mut Rng) -> Settings {
             ..ForwardSettings::default()
         },
         upstream_limits: LIMITS,
+        ..Settings::default()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::hearsay::Source;
 use btrt::bittorrent::{Counts, InfoHash, Refusal, UpstreamReply, UpstreamRequest};
-use btrt::job::{Fetch, FetchError, FetchId, Job, Outcome};
+use btrt::job::{Fetch, FetchError, FetchId, HashList, Job, Outcome};
 use btrt::time::Now;
 use std::collections::HashMap;
 use std::io::ErrorKind;
@@ -56,15 +56,8 @@ fn info_hash(fetch: &Fetch) -> Option<InfoHash> {
 impl Workers {
     pub fn take(&mut self, job: Job, random: &mut fastrand::Rng, now: Now) {
         let fetch = match job {
-            Job::WriteFullScrape { .. } => {
-                let due = now.plus(random.u64(0..5_000));
-                for _ in 0..random.u8(1..3) {
-                    let body = b"everything".as_slice().into();
-                    self.held.push((due, Outcome::FullScrape(body)));
-                }
-                return;
-            }
             Job::Fetch(fetch) => fetch,
+            job => return self.write(&job, random, now),
         };
         let before = self
             .asked
@@ -96,6 +89,21 @@ impl Workers {
                 took_ms: after,
             };
             self.held.push((now.plus(after), outcome));
+        }
+    }
+
+    /// Takes a job that only takes its time.
+    fn write(&mut self, job: &Job, random: &mut fastrand::Rng, now: Now) {
+        let due = now.plus(random.u64(0..5_000));
+        for _ in 0..random.u8(1..3) {
+            let outcome = match job {
+                Job::WriteHashList { .. } => Outcome::HashList(HashList {
+                    bytes: b"twenty bytes of hash".as_slice().into(),
+                    tag: "tag".into(),
+                }),
+                _ => Outcome::FullScrape(b"everything".as_slice().into()),
+            };
+            self.held.push((due, outcome));
         }
     }
 

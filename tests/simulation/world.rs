@@ -42,7 +42,7 @@ impl From<Answer<'_>> for Told {
             Answer::Announce(reply, _) => Told::Announce(reply.clone()),
             Answer::Scrape(counts) => Told::Scrape(counts),
             Answer::Failure(failure) => Told::Failure(failure.to_string()),
-            Answer::Written(_) => Told::Written,
+            Answer::Written(_) | Answer::HashList(_) => Told::Written,
         }
     }
 }
@@ -319,7 +319,7 @@ impl World {
     fn hand_out_jobs(&mut self) {
         while let Some(job) = self.tracker.next_job(self.now) {
             // There is always room for fetches: no more are handed out than there are workers.
-            if matches!(job, Job::WriteFullScrape { .. }) && self.random.bool() {
+            if !matches!(job, Job::Fetch(_)) && self.random.bool() {
                 self.tracker.return_job(job);
                 continue;
             }

@@ -33,6 +33,7 @@ static REACTOR: LazyLock<reactor::Settings> = LazyLock::new(|| reactor::Settings
     allow_from: vec!["127.0.0.3/32".parse().expect("a network")],
     local_names: Some(vec!["retracker.local".to_owned()]),
     via: "btrt-of-the-fuzzer".to_owned(),
+    database: "none",
 });
 
 pub fn run(input: &[u8]) {
@@ -170,6 +171,7 @@ impl Connection {
                     response::scrape_body(&mut body, &files, min_request_interval);
                     Outcome::FullScrape(body.into())
                 }
+                Job::WriteHashList { .. } => panic!("the list is for operators"),
                 Job::Fetch(fetch) => {
                     target::check(&fetch.target);
                     Outcome::Fetched {
