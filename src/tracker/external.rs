@@ -15,6 +15,9 @@ use std::sync::Arc;
 
 /// Lists of external trackers that are remembered.
 const MAX_LISTS: usize = 100_000;
+/// Peers on all of these together, at some 40 bytes each: whoever brings trackers of his own along
+/// must not fill the memory with what they say.
+const MAX_PEERS: usize = 1_000_000;
 /// Clients of one torrent and tracker whose announces were passed on and whose `stopped` will be.
 const MAX_PASSED_ON: usize = 64;
 /// What a tracker refused is not asked again for so long, in seconds, unless it says otherwise.
@@ -158,7 +161,7 @@ impl List {
         self.passed_on.contains(client)
     }
 
-    pub fn take(
+    fn take(
         &mut self,
         reply: &UpstreamReply,
         peers_expiry_interval: u32,
@@ -224,6 +227,8 @@ pub(super) struct Ready {
 #[derive(Debug, Default)]
 pub(super) struct External {
     lists: HashMap<ListKey, List>,
+    /// On all lists.
+    peers: usize,
     /// Lists by age; a list that is in use gets another turn.
     by_age: VecDeque<(Timestamp, ListKey)>,
     waiting: HashMap<WaitId, Waiting>,
@@ -254,21 +259,45 @@ impl External {
         self.lists.get_mut(key)
     }
 
-    /// Forgets the oldest list for which nobody waits.
-    fn forget_oldest(&mut self) {
+    /// Takes over what a tracker has said; the oldest lists make room for it.
+    pub fn take(
+        &mut self,
+        key: &ListKey,
+        reply: &UpstreamReply,
+        peers_expiry_interval: u32,
+        now: Timestamp,
+        places: Places<'_>,
+    ) {
+        let list = self.list(key, now);
+        let before = list.learned.len();
+        list.take(reply, peers_expiry_interval, now, places);
+        let after = list.learned.len();
+        self.peers = self.peers - before + after;
+        while self.peers > MAX_PEERS && self.forget_oldest() {}
+    }
+
+    fn forget(&mut self, key: &ListKey) {
+        if let Some(list) = self.lists.remove(key) {
+            self.peers -= list.learned.len();
+        }
+    }
+
+    /// Forgets the oldest list for which nobody waits, if there is one.
+    fn forget_oldest(&mut self) -> bool {
         for _ in 0..self.by_age.len() {
             let Some((made, key)) = self.by_age.pop_front() else {
-                return;
+                break;
             };
             match self.lists.get(&key) {
                 Some(list) if list.fetching.is_some() => self.by_age.push_back((made, key)),
                 Some(_) => {
-                    self.lists.remove(&key);
-                    return;
+                    self.forget(&key);
+                    return true;
                 }
                 None => {}
             }
         }
+        false
     }
 
     /// Forgets lists whose peers are all gone, a few at a time.
@@ -284,7 +313,7 @@ impl External {
                 .map(|list| (list.fetching.is_some(), list.fetched));
             match last {
                 Some((false, fetched)) if fetched.is_none_or(|(made, _)| is_old(made)) => {
-                    self.lists.remove(&key);
+                    self.forget(&key);
                 }
                 Some(_) => self.by_age.push_back((now, key)),
                 None => {}
@@ -337,6 +366,8 @@ impl External {
             return;
         }
         assert_eq!(self.lists.len(), self.by_age.len(), "each list has one age");
+        let peers: usize = self.lists.values().map(|list| list.learned.len()).sum();
+        assert_eq!(peers, self.peers, "the sum is wrong");
         assert!(self.waiting.len() <= self.deadlines.len());
         let deadlines: HashSet<_> = self.deadlines.iter().map(|(_, id)| id).collect();
         assert!(self.waiting.keys().all(|id| deadlines.contains(id)));
@@ -349,5 +380,33 @@ impl External {
             return Some(Now(0));
         }
         self.deadlines.first().map(|(due, _)| *due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::{HashKeys, PeerGroups, Swarms};
+    use crate::tracker::Settings;
+
+    #[test]
+    fn trackers_that_tell_of_ever_more_peers_push_out_themselves() {
+        let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
+        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let places = Places::new(&groups, 0, &swarms);
+        let peer = |n: u32| (IpAddr::from((0x0800_0000 + n).to_be_bytes()), 6881).into();
+        let reply = UpstreamReply {
+            peers: (0..2_000).map(peer).collect(),
+            ..UpstreamReply::default()
+        };
+        let mut external = External::default();
+        let key = |n: u32| (Arc::from(n.to_be_bytes()), InfoHash([0; 20]));
+        for n in 0..MAX_PEERS as u32 / 2_000 + 20 {
+            external.take(&key(n), &reply, 60, Timestamp(n), places);
+        }
+        assert_eq!(external.peers, MAX_PEERS);
+        assert_eq!(external.lists.len(), MAX_PEERS / 2_000);
+        assert!(external.known_list(&key(19)).is_none());
+        assert!(external.known_list(&key(20)).is_some());
     }
 }
