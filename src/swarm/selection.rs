@@ -6,7 +6,8 @@
 
 use super::address::{Address, HashKeys};
 use super::groups::{GroupId, PeerGroups, Priority};
-use super::peers::{Peers, id_tag};
+use super::peer::id_tag;
+use super::peers::Peers;
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::hint::black_box;
