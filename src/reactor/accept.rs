@@ -3,9 +3,11 @@
 use super::connection::{Connection, Phase};
 use super::slots::Tenant;
 use super::{Reactor, Reload};
+use crate::time::Now;
 use log::{info, warn};
 use mio::Token;
 use mio::net::TcpStream;
+use nix::errno::Errno;
 use std::io;
 use std::net::SocketAddr;
 
@@ -13,6 +15,9 @@ use std::net::SocketAddr;
 const ACCEPTED_PER_TURN: usize = 128;
 /// How long accepting pauses when the process has no more file descriptors, in milliseconds.
 const ACCEPT_PAUSE: u64 = 200;
+/// How long nothing must have failed before that is over, in milliseconds: a connection that ends
+/// leaves room for one more, and the log need not know.
+const ACCEPT_OUTAGE: u64 = 10_000;
 
 impl<R: Reload> Reactor<R> {
     pub(super) fn accept(&mut self) {
@@ -32,20 +37,35 @@ impl<R: Reload> Reactor<R> {
                     Ok(Some((stream, remote))) => self.welcome(stream, remote),
                     Ok(None) => {}
                     Err(error) => {
-                        self.pause_accepting(place, &error);
-                        return;
+                        self.warn_of_accept(place, &error);
+                        if !self.make_room(&error) {
+                            self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
+                            return;
+                        }
                     }
                 }
             }
         }
-        if accepted > 0 && std::mem::take(&mut self.accept_failing) {
+        let is_over = |failed: Now| self.now >= failed.plus(ACCEPT_OUTAGE);
+        if accepted > 0 && self.accept_failed.is_some_and(is_over) {
             info!("accepting connections again");
+            self.accept_failed = None;
         }
     }
 
-    fn pause_accepting(&mut self, place: usize, error: &io::Error) {
-        self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
-        if !std::mem::replace(&mut self.accept_failing, true) {
+    /// If the system has fewer file descriptors than were promised, the longest idle connection
+    /// gives one back; says whether there was any.
+    fn make_room(&mut self, error: &io::Error) -> bool {
+        let is_short = [Errno::EMFILE, Errno::ENFILE].map(|errno| errno as i32);
+        let is_short = error
+            .raw_os_error()
+            .is_some_and(|errno| is_short.contains(&errno));
+        let longest_idle = self.longest_idle().filter(|_| is_short);
+        longest_idle.map(|token| self.close(token)).is_some()
+    }
+
+    fn warn_of_accept(&mut self, place: usize, error: &io::Error) {
+        if self.accept_failed.replace(self.now).is_none() {
             warn!(
                 "cannot accept connections at {}: {error}; trying on (are there enough file \
                  descriptors? see `ulimit -n`, LimitNOFILE and server.max_connections)",

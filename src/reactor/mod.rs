@@ -27,6 +27,7 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 use slots::{Slots, Tenant};
+use std::collections::VecDeque;
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -107,12 +108,12 @@ pub struct Reactor<R> {
     settings: Settings,
     clock: Instant,
     now: Now,
-    /// Connections that have more to do than one turn allows.
-    busy: Vec<Token>,
+    /// Connections that have more to do than one turn allows, those that have waited longest first.
+    busy: VecDeque<Token>,
     /// No file descriptors were left; accepting goes on at this time.
     accept_paused_until: Option<Now>,
-    /// That has been reported.
-    accept_failing: bool,
+    /// When accepting failed last, until it is reported that it works again.
+    accept_failed: Option<Now>,
     stopping_since: Option<Now>,
     /// The last connection is closed.
     drained_since: Option<Now>,
@@ -181,9 +182,9 @@ impl<R: Reload> Reactor<R> {
             settings: parts.settings,
             clock: Instant::now(),
             now,
-            busy: Vec::new(),
+            busy: VecDeque::new(),
             accept_paused_until: None,
-            accept_failing: false,
+            accept_failed: None,
             stopping_since: None,
             drained_since: None,
             buffers: Buffers {
@@ -209,13 +210,6 @@ impl<R: Reload> Reactor<R> {
             polled => polled?,
         }
         self.now = Now::after_start(elapsed(self.clock));
-        let mut busy = std::mem::take(&mut self.busy);
-        for token in busy.drain(..) {
-            self.serve(token, |connection| connection.queued = false);
-        }
-        if self.busy.is_empty() {
-            self.busy = busy;
-        }
         for event in &*events {
             match event.token() {
                 SIGNALS => self.take_signals(),
@@ -225,6 +219,11 @@ impl<R: Reload> Reactor<R> {
                 }
                 token => self.serve_ready(token, event),
             }
+        }
+        // One piece, however many are busy: those who have just asked wait for no more than that,
+        // and a poll is cheap beside it.
+        if let Some(token) = self.busy.pop_front() {
+            self.serve(token, |connection| connection.queued = false);
         }
         self.take_outcomes();
         self.expire_deadlines();
@@ -268,7 +267,7 @@ impl<R: Reload> Reactor<R> {
         since.plus(timeout)
     }
 
-    /// One that has had its piece of this turn already waits for the next.
+    /// One that is busy waits until it is its turn again.
     fn serve_ready(&mut self, token: Token, event: &Event) {
         let connection = self.connections.get_mut(token);
         if let Some(connection) = connection.filter(|connection| connection.queued) {
@@ -300,7 +299,7 @@ impl<R: Reload> Reactor<R> {
             return;
         }
         if progress == Progress::Busy && !std::mem::replace(&mut connection.queued, true) {
-            self.busy.push(token);
+            self.busy.push_back(token);
         }
         self.connections.sort(token);
     }
