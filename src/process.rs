@@ -4,7 +4,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{self, Gid, Group, Uid, User};
 use std::ffi::CString;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
 
@@ -80,6 +80,14 @@ impl Identity {
     pub fn own(&self, path: &Path) -> io::Result<()> {
         chown(path, Some(self.uid.as_raw()), Some(self.gid.as_raw()))
     }
+}
+
+/// Tells whoever started the daemon that it serves from now on: systemd by its socket, an init
+/// script or a person by a line on standard output.
+pub fn tell_ready() {
+    // Nobody may be listening, which changes nothing.
+    let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
+    let _ = writeln!(io::stdout(), "btrt {} is ready", crate::VERSION);
 }
 
 /// The file that tells an init script which process this is; it goes with the daemon.

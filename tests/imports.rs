@@ -42,7 +42,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ),
     ("config", &[]),
     ("logging", &["config"]),
-    ("process", &[]),
+    ("process", &["VERSION"]),
     ("cli", &["config", "startup", "worker", "VERSION"]),
 ];
 

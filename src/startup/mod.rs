@@ -10,7 +10,7 @@ use crate::channel::{self, Office, Work};
 use crate::config::{self, Config};
 use crate::job::{StoreJob, StoreOutcome};
 use crate::logging::{self, CRITICAL, Log};
-use crate::process::{Identity, PidFile, raise_file_limit};
+use crate::process::{Identity, PidFile, raise_file_limit, tell_ready};
 use crate::reactor::{self, Listener, Parts, Reactor};
 use crate::swarm::GroupNames;
 use crate::worker;
@@ -110,6 +110,7 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
         seed: fastrand::u64(..),
     })
     .map_err(failed("wait for sockets and signals"))?;
+    tell_ready();
     // The workers end with the process: whatever they are at, nobody waits for it any more.
     reactor.run().map_err(failed("poll for events"))?;
 
