@@ -12,7 +12,7 @@ use std::io;
 use std::net::SocketAddr;
 
 /// Connections accepted in one turn, so that a rush of new ones does not keep the others waiting.
-const ACCEPTED_PER_TURN: usize = 128;
+const ACCEPTED_PER_TURN: usize = 16;
 /// How long accepting pauses when the process has no more file descriptors, in milliseconds.
 const ACCEPT_PAUSE: u64 = 200;
 /// How long nothing must have failed before that is over, in milliseconds: a connection that ends

@@ -10,6 +10,7 @@ use crate::channel::{self, Office, Work};
 use crate::config::{self, Config};
 use crate::job::{StoreJob, StoreOutcome};
 use crate::logging::{self, CRITICAL, Log};
+use crate::panics::{self, survive};
 use crate::process::{Identity, PidFile, raise_file_limit, tell_ready};
 use crate::reactor::{self, Listener, Parts, Reactor};
 use crate::swarm::GroupNames;
@@ -51,7 +52,11 @@ pub fn run(path: &Path) -> Result<(), Error> {
             config.settings.logging.path.display()
         ))
     })?;
-    let result = serve(path, config, log.clone());
+    panics::report();
+    let result = survive(|| serve(path, config, log.clone())).unwrap_or_else(|| {
+        let text = "btrt ends, as a fault in this program leaves nothing to go on with";
+        Err(Error(text.to_owned()))
+    });
     if let Err(error) = &result {
         error!(target: CRITICAL, "{error}");
     }

@@ -7,11 +7,11 @@ mod upstream;
 use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
 use crate::job::{FetchError, Job, Outcome};
+use crate::panics::survive;
 use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
-use log::{debug, error};
+use log::debug;
 use std::io;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread::Builder;
 use std::time::{Duration, Instant};
 pub use upstream::Upstream;
@@ -29,7 +29,23 @@ pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<()> {
 fn work(desk: &Desk<Job, Outcome>) {
     let mut upstream = Upstream::default();
     while let Some(job) = desk.next_job() {
-        desk.bring(carry_out(job, &mut upstream));
+        // Bytes from outside come near this work: a fault in it must cost one job and not, one
+        // after the other, all workers.
+        let failed = failed(&job);
+        let outcome = survive(|| carry_out(job, &mut upstream));
+        desk.bring(outcome.unwrap_or(failed));
+    }
+}
+
+/// What becomes of a job in which a fault of ours shows.
+fn failed(job: &Job) -> Outcome {
+    match job {
+        Job::WriteFullScrape { .. } => Outcome::FullScrape(no_full_scrape().into()),
+        Job::Fetch(fetch) => Outcome::Fetched {
+            id: fetch.id,
+            result: Err(FetchError::Internal),
+            took_ms: 0,
+        },
     }
 }
 
@@ -39,13 +55,12 @@ fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
             files,
             min_request_interval,
         } => {
-            let body = survive(|| write_full_scrape(files, min_request_interval));
-            Outcome::FullScrape(body.unwrap_or_else(no_full_scrape).into())
+            let body = write_full_scrape(files, min_request_interval);
+            Outcome::FullScrape(body.into())
         }
         Job::Fetch(fetch) => {
             let started = now();
-            let result = survive(|| upstream.fetch(&fetch));
-            let result = result.unwrap_or(Err(FetchError::Internal));
+            let result = upstream.fetch(&fetch);
             let took = now().duration_since(started);
             log_fetch(&fetch.target, &result, took);
             Outcome::Fetched {
@@ -68,17 +83,6 @@ fn log_fetch(target: &Target, result: &Result<UpstreamReply, FetchError>, took: 
         }
         Err(error) => debug!("{target} failed after {took} ms: {error}"),
     }
-}
-
-/// Does something; `None` if it panics. Bytes from outside come near this work: a fault in it must
-/// cost one job and not, one after the other, all workers. The panic itself is on standard error.
-fn survive<T>(work: impl FnOnce() -> T) -> Option<T> {
-    // What a panic may have left half done is this job's own, and dropped with it.
-    let result = catch_unwind(AssertUnwindSafe(work));
-    if result.is_err() {
-        error!("a fault in this program ended a worker's job; standard error says more");
-    }
-    result.ok()
 }
 
 fn write_full_scrape(mut files: Vec<(InfoHash, Counts)>, min_request_interval: u32) -> Vec<u8> {
@@ -105,15 +109,4 @@ fn no_full_scrape() -> Vec<u8> {
 )]
 fn now() -> Instant {
     Instant::now()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_panic_costs_one_job() {
-        assert_eq!(survive(|| -> u8 { panic!("a fault") }), None);
-        assert_eq!(survive(|| 1), Some(1));
-    }
 }
