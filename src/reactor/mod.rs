@@ -35,6 +35,11 @@ use std::time::{Duration, Instant};
 /// How long a client that was refused may go on sending before the connection is cut: closing
 /// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
 const LINGERING: u64 = 2_000;
+/// Connections in each phase whose time may end in one turn: a crowd that came at once ends at
+/// once.
+const EXPIRED_PER_TURN: usize = 32;
+/// Clients in one turn that get the answer they were told to wait for: thousands may wait for one.
+const DELIVERED_PER_TURN: usize = 64;
 /// Bytes that are received in one go.
 const RECEIVED_AT_ONCE: usize = 16 * 1024;
 
@@ -110,6 +115,8 @@ pub struct Reactor<R> {
     now: Now,
     /// Connections that have more to do than one turn allows, those that have waited longest first.
     busy: VecDeque<Token>,
+    /// There may be answers for more of those who were told to wait.
+    undelivered: bool,
     /// No file descriptors were left; accepting goes on at this time.
     accept_paused_until: Option<Now>,
     /// When accepting failed last, until it is reported that it works again.
@@ -183,6 +190,7 @@ impl<R: Reload> Reactor<R> {
             clock: Instant::now(),
             now,
             busy: VecDeque::new(),
+            undelivered: false,
             accept_paused_until: None,
             accept_failed: None,
             stopping_since: None,
@@ -220,15 +228,15 @@ impl<R: Reload> Reactor<R> {
                 token => self.serve_ready(token, event),
             }
         }
-        // One piece, however many are busy: those who have just asked wait for no more than that,
-        // and a poll is cheap beside it.
+        // One piece of one, however many are busy: those who have just asked wait for no more than
+        // that, and a poll is cheap beside it.
         if let Some(token) = self.busy.pop_front() {
             self.serve(token, |connection| connection.queued = false);
         }
         self.take_outcomes();
         self.expire_deadlines();
         self.tracker_timeout();
-        self.deliver_answers();
+        self.deliver_answers(DELIVERED_PER_TURN);
         self.begin_reload();
         self.drain();
         self.accept();
@@ -240,7 +248,10 @@ impl<R: Reload> Reactor<R> {
     /// How long the loop may sleep.
     fn timeout(&self) -> Option<Duration> {
         let accepting = self.accept_paused_until.is_none();
-        if !self.busy.is_empty() || (accepting && self.listeners.iter().any(|one| one.is_ready)) {
+        if !self.busy.is_empty()
+            || self.undelivered
+            || (accepting && self.listeners.iter().any(|one| one.is_ready))
+        {
             return Some(Duration::ZERO);
         }
         let mut next = self.tracker.next_timeout();
@@ -267,13 +278,16 @@ impl<R: Reload> Reactor<R> {
         since.plus(timeout)
     }
 
-    /// One that is busy waits until it is its turn again.
+    /// Serves at once whoever has not been greedy, and lets the others wait until it is their turn.
     fn serve_ready(&mut self, token: Token, event: &Event) {
         let connection = self.connections.get_mut(token);
-        if let Some(connection) = connection.filter(|connection| connection.queued) {
-            connection.take_readiness(event);
-        } else {
+        let Some(connection) = connection.filter(|one| one.queued || one.greedy) else {
             self.serve(token, |connection| connection.take_readiness(event));
+            return;
+        };
+        connection.take_readiness(event);
+        if !std::mem::replace(&mut connection.queued, true) {
+            self.busy.push_back(token);
         }
     }
 
@@ -327,10 +341,15 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
-    /// Answers those who were told to wait and need not any longer.
-    fn deliver_answers(&mut self) {
+    /// Answers those who were told to wait and need not any longer, but no more than so many.
+    fn deliver_answers(&mut self, at_most: usize) {
         let interval = self.tracker.settings().interval;
-        while let Some((ticket, answer)) = self.tracker.next_answer(self.now) {
+        self.undelivered = true;
+        for _ in 0..at_most {
+            let Some((ticket, answer)) = self.tracker.next_answer(self.now) else {
+                self.undelivered = false;
+                return;
+            };
             let body = match answer {
                 Answer::Written(body) => body,
                 answer => {
@@ -356,11 +375,12 @@ impl<R: Reload> Reactor<R> {
 
     fn expire_deadlines(&mut self) {
         for phase in Phase::WITH_DEADLINE {
-            while let Some(connection) = self.connections.first(phase) {
-                if self.now < self.deadline(connection) {
+            for _ in 0..EXPIRED_PER_TURN {
+                let first = self.connections.first(phase);
+                let Some(late) = first.filter(|one| self.deadline(one) <= self.now) else {
                     break;
-                }
-                let token = connection.token();
+                };
+                let token = late.token();
                 self.serve(token, Connection::time_out);
             }
         }
