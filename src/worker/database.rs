@@ -21,11 +21,14 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
     let mut health = Health::new(store.place());
     let mut rows = Rows::default();
     while let Some(job) = desk.next_job() {
-        let clock = Clock::present(present(&job));
+        let mut clock = None;
         let mut delays = Delays::default();
         let mut is_first = true;
         let outcome = loop {
-            let done = survive(|| carry_out(&mut store, &job, &clock, &mut rows));
+            let done = survive(|| {
+                let clock = clock.get_or_insert_with(|| Clock::present(present(&job)));
+                carry_out(&mut store, &job, clock, &mut rows)
+            });
             let done = done.unwrap_or_else(|| {
                 // Nothing is known of its connection any more.
                 store = Store::new(store.place().clone());
