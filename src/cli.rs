@@ -1,9 +1,13 @@
 //! The command line: arguments to calls, errors to exit codes.
 
+use crate::bittorrent::InfoHash;
+use crate::client::Explain;
 use crate::startup::DatabaseCommand;
 use crate::{VERSION, config, startup};
 use lexopt::prelude::*;
 use std::ffi::OsString;
+use std::io::Write;
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -20,13 +24,24 @@ Commands:
   db create  create the tables of the database
   db upgrade bring the tables of an older version up to date
   db status  print the version of the tables and how many rows they have
+  status     ask the running daemon for its figures
+  hashlist   write the info hashes for which the network itself has peers
+  explain    ask the running daemon which peers a client would be given, and why
   version    print the version
   help       print this text
 
 Options:
   -c, --config FILE   the configuration (default: /etc/btrt/btrt.conf)
+  --json              with status and explain: print the answer as JSON
   -V, --version       the same as the command version
   -h, --help          the same as the command help
+
+Options of explain:
+  --info-hash HEX     the torrent, by 40 hexadecimal digits
+  --ip ADDRESS        the client's address
+  --numwant N         how many peers it asks for
+  --seeder            it has the whole content
+  --tracker URL       it announces to this external tracker
 
 Signals to a running btrt:
   SIGTERM, SIGINT     answer what is in hand, and stop
@@ -42,6 +57,9 @@ enum Command {
     Run,
     Check,
     Database(DatabaseCommand),
+    HashList,
+    Explain(Explain),
+    Status { json: bool },
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -68,13 +86,10 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
                 return ExitCode::FAILURE;
             }
         }
-        Command::Database(command) => match startup::database(&arguments.config, command) {
-            Ok(text) => print!("{text}"),
-            Err(error) => {
-                eprintln!("{error}");
-                return ExitCode::FAILURE;
-            }
-        },
+        Command::Database(command) => return print(startup::database(&arguments.config, command)),
+        Command::Status { json } => return print(startup::status(&arguments.config, json)),
+        Command::Explain(explain) => return print(startup::explain(&arguments.config, &explain)),
+        Command::HashList => return print(startup::hash_list(&arguments.config)),
         Command::Check => match config::load(&arguments.config) {
             Ok(config) => {
                 config.warnings.iter().for_each(|one| eprintln!("{one}"));
@@ -89,14 +104,34 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// Prints what came of a command.
+fn print(result: Result<String, startup::Error>) -> ExitCode {
+    match result {
+        Ok(text) => {
+            // Whoever reads it may have seen enough (`| head`).
+            let _ = std::io::stdout().write_all(text.as_bytes());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lexopt::Error> {
     let mut parser = lexopt::Parser::from_args(arguments);
     let mut command = None;
+    let mut wants_json = false;
     let mut config = PathBuf::from(DEFAULT_CONFIG);
     while let Some(argument) = parser.next()? {
         let named = match argument {
             Short('c') | Long("config") => {
                 config = parser.value()?.into();
+                continue;
+            }
+            Long("json") => {
+                wants_json = true;
                 continue;
             }
             Short('h') | Long("help") => Command::Help,
@@ -106,6 +141,9 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
                 Some("version") => Command::Version,
                 Some("run") => Command::Run,
                 Some("check") => Command::Check,
+                Some("status") => Command::Status { json: false },
+                Some("hashlist") => Command::HashList,
+                Some("explain") => explain_command(&mut parser, &mut config)?,
                 Some("db") => Command::Database(database_command(&mut parser)?),
                 _ => return Err(format!("unknown command {name:?}").into()),
             },
@@ -116,6 +154,13 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Arguments, lex
         if command.is_none() || asks {
             command = Some(named);
         }
+    }
+    match &mut command {
+        Some(Command::Status { json }) => *json = wants_json,
+        Some(Command::Explain(explain)) => explain.json |= wants_json,
+        Some(Command::Help | Command::Version) => {}
+        _ if wants_json => return Err("--json goes with status and explain only".into()),
+        _ => {}
     }
     Ok(Arguments {
         command: command.unwrap_or(Command::Help),
@@ -136,6 +181,38 @@ fn database_command(parser: &mut lexopt::Parser) -> Result<DatabaseCommand, lexo
     }
 }
 
+/// Reads all that stands behind `explain`.
+fn explain_command(
+    parser: &mut lexopt::Parser,
+    config: &mut PathBuf,
+) -> Result<Command, lexopt::Error> {
+    let (mut info_hash, mut ip) = (None, None);
+    let (mut numwant, mut tracker) = (None, None);
+    let (mut seeder, mut json) = (false, false);
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Short('c') | Long("config") => *config = parser.value()?.into(),
+            Short('h') | Long("help") => return Ok(Command::Help),
+            Long("info-hash") => info_hash = Some(parser.value()?.parse::<InfoHash>()?),
+            Long("ip") => ip = Some(parser.value()?.parse::<IpAddr>()?),
+            Long("numwant") => numwant = Some(parser.value()?.parse::<u32>()?),
+            Long("seeder") => seeder = true,
+            Long("tracker") => tracker = Some(parser.value()?.string()?),
+            Long("json") => json = true,
+            other => return Err(other.unexpected()),
+        }
+    }
+    let info_hash = info_hash.ok_or("explain wants --info-hash HEX, the torrent")?;
+    Ok(Command::Explain(Explain {
+        info_hash: info_hash.to_string(),
+        ip: ip.ok_or("explain wants --ip ADDRESS, the client's")?,
+        numwant,
+        seeder,
+        tracker,
+        json,
+    }))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,11 +231,42 @@ mod tests {
         assert_eq!(read("run -c x"), Ok((Command::Run, "x".to_owned())));
         let status = Command::Database(DatabaseCommand::Status);
         assert_eq!(read("db status -c x"), Ok((status, "x".to_owned())));
+        for line in ["status -c x --json", "--json -c x status"] {
+            assert_eq!(
+                read(line).map(|(command, _)| command),
+                Ok(Command::Status { json: true })
+            );
+        }
         assert_eq!(
             read("--config=x check"),
             Ok((Command::Check, "x".to_owned()))
         );
         assert_eq!(read("run --help"), Ok((Command::Help, default)));
+    }
+
+    #[test]
+    fn a_question_has_its_options_in_any_order() {
+        let hash = "0a".repeat(20);
+        let expected = Explain {
+            info_hash: hash.clone(),
+            ip: "10.0.0.1".parse().unwrap(),
+            numwant: Some(7),
+            seeder: true,
+            tracker: Some("udp://t:1/".to_owned()),
+            json: false,
+        };
+        let line = format!(
+            "explain --tracker udp://t:1/ --seeder -c x --ip=10.0.0.1 --info-hash {hash} \
+             --numwant 7"
+        );
+        assert_eq!(
+            read(&line),
+            Ok((Command::Explain(expected), "x".to_owned()))
+        );
+        let error = read(&format!("explain --info-hash {hash}")).unwrap_err();
+        assert!(error.contains("--ip"), "{error}");
+        let help = read("explain --seeder --help").map(|(command, _)| command);
+        assert_eq!(help, Ok(Command::Help));
     }
 
     #[test]
@@ -168,7 +276,15 @@ mod tests {
             ("run check", "check"),
             ("--colour", "--colour"),
             ("run -c", "-c"),
+            ("explain", "--info-hash"),
+            ("explain --info-hash abc", "40 hexadecimal digits"),
+            ("explain --ip 10.0.0.x", "10.0.0.x"),
+            ("explain --numwant -1", "-1"),
+            ("explain --tracker", "--tracker"),
+            ("explain now", "now"),
+            ("run --seeder", "--seeder"),
             ("db", "create, upgrade or status"),
+            ("run --json", "--json"),
             ("db drop", "drop"),
             ("db create again", "again"),
         ] {

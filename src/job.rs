@@ -21,6 +21,11 @@ pub enum Job {
         /// See [`scrape_body`](crate::protocol::http::response::scrape_body).
         min_request_interval: u32,
     },
+    /// Sort the hash list and write it.
+    WriteHashList {
+        /// The swarms to list; one may be in here twice.
+        hashes: Vec<InfoHash>,
+    },
     /// Ask another tracker.
     Fetch(Fetch),
 }
@@ -30,6 +35,8 @@ pub enum Job {
 pub enum Outcome {
     /// The body of the answer to a scrape of everything.
     FullScrape(Arc<[u8]>),
+    /// The hash list.
+    HashList(HashList),
     /// What another tracker said.
     Fetched {
         /// Of the job.
@@ -39,6 +46,15 @@ pub enum Outcome {
         /// How long it took the worker, in milliseconds.
         took_ms: u64,
     },
+}
+
+/// The info hashes for which the network itself has peers, as they go out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HashList {
+    /// 20 each, sorted, none of them twice.
+    pub bytes: Arc<[u8]>,
+    /// A name for just these bytes: other bytes have another.
+    pub tag: Arc<str>,
 }
 
 /// Work for the database's worker: one at a time, each answered by one [`StoreOutcome`] that is not

@@ -14,6 +14,9 @@
 //!        → protocol/http/response → reactor/connection → socket
 //! ```
 //!
+//! Operators have a listener of their own, and behind it `reactor/admin_front` and [`admin`] take
+//! the places of `reactor/front` and `protocol/http/response`.
+//!
 //! # The side way
 //!
 //! ```text
@@ -31,9 +34,11 @@
 //!   nor a socket or a clock;
 //! - [`tracker`] decides, with time and randomness as arguments;
 //! - [`channel`] is the queues, [`worker`] what blocks;
+//! - [`admin`] is what operators see: it reads the tracker and writes documents;
 //! - [`reactor`] is the loop and the sockets;
 //! - [`config`], [`logging`], [`process`] are what [`startup`], the one place that sees
-//!   everything, puts the rest together with; [`cli`] calls it.
+//!   everything, puts the rest together with; [`cli`] calls it;
+//! - [`client`] asks a running daemon, over HTTP like everybody else.
 //!
 //! # What is deliberately absent
 //!
@@ -41,10 +46,12 @@
 //! locks, no shared memory between threads but for the lines of the log. No request bodies, no TLS
 //! towards clients, no compression: no client's announce uses them.
 
+pub mod admin;
 pub mod bittorrent;
 pub mod chain;
 pub mod channel;
 pub mod cli;
+pub mod client;
 pub mod config;
 pub mod job;
 pub mod logging;

@@ -14,8 +14,24 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("job", &["bittorrent", "record", "time"]),
     ("protocol", &["bittorrent"]),
     ("swarm", &["bittorrent", "chain", "record", "time"]),
-    ("tracker", &["bittorrent", "job", "record", "swarm", "time"]),
+    (
+        "tracker",
+        &["bittorrent", "chain", "job", "record", "swarm", "time"],
+    ),
     ("channel", &["job"]),
+    (
+        "admin",
+        &[
+            "bittorrent",
+            "job",
+            "process",
+            "protocol",
+            "swarm",
+            "time",
+            "tracker",
+            "VERSION",
+        ],
+    ),
     (
         "worker",
         &[
@@ -32,6 +48,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     (
         "reactor",
         &[
+            "admin",
             "bittorrent",
             "chain",
             "channel",
@@ -45,7 +62,18 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
     ("config", &[]),
     ("logging", &["config", "panics"]),
     ("process", &["VERSION"]),
-    ("cli", &["config", "startup", "worker", "VERSION"]),
+    ("client", &["admin"]),
+    (
+        "cli",
+        &[
+            "bittorrent",
+            "client",
+            "config",
+            "startup",
+            "worker",
+            "VERSION",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -40,6 +40,12 @@ impl Writer<'_> {
         self
     }
 
+    /// Bytes that are bencode already.
+    pub fn raw(&mut self, bytes: &[u8]) -> &mut Self {
+        self.0.extend_from_slice(bytes);
+        self
+    }
+
     /// The end of a dictionary or list.
     pub fn end(&mut self) -> &mut Self {
         self.0.push(b'e');

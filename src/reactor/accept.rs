@@ -1,6 +1,7 @@
 //! New connections: among the last steps of a turn, so that those who are being served go first.
 
 use super::connection::{Connection, Phase};
+use super::listener::Face;
 use super::slots::Tenant;
 use super::{Reactor, Reload};
 use crate::time::Now;
@@ -11,8 +12,12 @@ use nix::errno::Errno;
 use std::io;
 use std::net::SocketAddr;
 
-/// Connections accepted in one turn, so that a rush of new ones does not keep the others waiting.
+/// Connections that one listener takes in one turn, so that a rush of new ones does not keep the
+/// others waiting.
 const ACCEPTED_PER_TURN: usize = 16;
+/// Connections of operators: a bound of their own, so that a flood of the public cannot keep them
+/// out, nor they the public.
+pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 /// How long accepting pauses when the process has no more file descriptors, in milliseconds.
 const ACCEPT_PAUSE: u64 = 200;
 /// How long nothing must have failed before that is over, in milliseconds: a connection that ends
@@ -24,43 +29,53 @@ impl<R: Reload> Reactor<R> {
         if self.accept_paused_until.is_some() {
             return;
         }
-        let mut accepted = 0;
+        let mut any = false;
         for place in 0..self.listeners.len() {
-            while self.listeners[place].is_ready && accepted < ACCEPTED_PER_TURN {
-                if accepted > 0 && self.is_full() && self.longest_idle().is_none() {
-                    // Some may have gone since the poll: the next one tells, before anybody is
-                    // turned away.
+            match self.accept_at(place) {
+                Ok(accepted) => any |= accepted > 0,
+                Err(error) => {
+                    self.warn_of_accept(place, &error);
+                    self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
                     return;
-                }
-                accepted += 1;
-                match self.listeners[place].accept() {
-                    Ok(Some((stream, remote))) => self.welcome(stream, remote),
-                    Ok(None) => {}
-                    Err(error) => {
-                        self.warn_of_accept(place, &error);
-                        if !self.make_room(&error) {
-                            self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
-                            return;
-                        }
-                    }
                 }
             }
         }
         let is_over = |failed: Now| self.now >= failed.plus(ACCEPT_OUTAGE);
-        if accepted > 0 && self.accept_failed.is_some_and(is_over) {
+        if any && self.accept_failed.is_some_and(is_over) {
             info!("accepting connections again");
             self.accept_failed = None;
         }
+    }
+
+    /// Accepts at one listener, and returns how many it has tried to.
+    fn accept_at(&mut self, place: usize) -> io::Result<usize> {
+        let face = self.listeners[place].face();
+        let mut accepted = 0;
+        while self.listeners[place].is_ready && accepted < ACCEPTED_PER_TURN {
+            if accepted > 0 && self.is_full(face) && self.longest_idle(face).is_none() {
+                // Some may have gone since the poll: the next one tells, before anybody is turned
+                // away.
+                break;
+            }
+            accepted += 1;
+            match self.listeners[place].accept() {
+                Ok(Some((stream, remote))) => self.welcome(stream, remote, face),
+                Ok(None) => {}
+                Err(error) if self.make_room(&error) => self.warn_of_accept(place, &error),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(accepted)
     }
 
     /// If the system has fewer file descriptors than were promised, the longest idle connection
     /// gives one back; says whether there was any.
     fn make_room(&mut self, error: &io::Error) -> bool {
         let is_short = [Errno::EMFILE, Errno::ENFILE].map(|errno| errno as i32);
-        let is_short = error
-            .raw_os_error()
-            .is_some_and(|errno| is_short.contains(&errno));
-        let longest_idle = self.longest_idle().filter(|_| is_short);
+        let errno = error.raw_os_error();
+        let longest_idle = self.longest_idle(Face::Public);
+        let longest_idle =
+            longest_idle.filter(|_| errno.is_some_and(|one| is_short.contains(&one)));
         longest_idle.map(|token| self.close(token)).is_some()
     }
 
@@ -76,27 +91,31 @@ impl<R: Reload> Reactor<R> {
 
     /// Serves a new connection at once, as its request has mostly come along with it. Only one
     /// that then stays open gets to know the poll.
-    fn welcome(&mut self, stream: TcpStream, remote: SocketAddr) {
-        if self.is_full() {
-            match self.longest_idle() {
+    fn welcome(&mut self, stream: TcpStream, remote: SocketAddr, face: Face) {
+        if self.is_full(face) {
+            match self.longest_idle(face) {
                 Some(longest_idle) => self.close(longest_idle),
                 None => return,
             }
         }
-        let ip = remote.ip().to_canonical();
+        let from = (remote.ip().to_canonical(), face);
         let token = self
             .connections
-            .insert(|token| Connection::new(stream, ip, token, self.now));
+            .insert(|token| Connection::new(stream, from, token, self.now));
         self.serve(token, |_| {});
     }
 
-    fn is_full(&self) -> bool {
-        self.connections.len() >= self.settings.max_connections
+    fn is_full(&self, face: Face) -> bool {
+        let limit = match face {
+            Face::Public => self.settings.max_connections,
+            Face::Admin => MAX_ADMIN_CONNECTIONS,
+        };
+        self.connections.count(face) >= limit
     }
 
     /// The connection that makes room for a new one; never one that is working.
-    fn longest_idle(&self) -> Option<Token> {
-        let idle = [Phase::Idle, Phase::Fresh].map(|phase| self.connections.first(phase));
+    fn longest_idle(&self, face: Face) -> Option<Token> {
+        let idle = [Phase::Idle, Phase::Fresh].map(|phase| self.connections.first(face, phase));
         let longest = idle.into_iter().flatten().min_by_key(|one| one.since());
         longest.map(Connection::token)
     }

@@ -5,8 +5,10 @@
 //! more, writes first and asks for writability only after a short write, and reads nothing while
 //! answers are unsent, so that a client that does not read cannot make us remember its answers.
 
+use super::listener::Face;
 use super::slots::Tenant;
-use crate::protocol::http::{Service, Session, Status, response};
+use crate::protocol::http::response::Persistence;
+use crate::protocol::http::{Service, Session, Status};
 use crate::time::Now;
 use mio::event::Event;
 use mio::net::TcpStream;
@@ -15,6 +17,9 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown};
 use std::sync::Arc;
 
+/// Bytes of a shared body that are sent in one turn: a reader that is fast enough would have the
+/// loop to itself otherwise.
+const SENT_AT_ONCE: usize = 256 * 1024;
 /// Reads of one connection in one turn.
 const READS_PER_TURN: usize = 4;
 
@@ -65,6 +70,7 @@ pub(super) enum Progress {
 pub(super) struct Connection {
     stream: TcpStream,
     remote: IpAddr,
+    face: Face,
     token: Token,
     session: Session,
     status: Status,
@@ -100,10 +106,16 @@ struct Outgoing {
 
 impl Connection {
     /// A connection that has just been accepted. Its first bytes are mostly there already.
-    pub fn new(stream: TcpStream, remote: IpAddr, token: Token, now: Now) -> Connection {
+    pub fn new(
+        stream: TcpStream,
+        (remote, face): (IpAddr, Face),
+        token: Token,
+        now: Now,
+    ) -> Connection {
         Connection {
             stream,
             remote,
+            face,
             token,
             session: Session::default(),
             status: Status::Idle,
@@ -148,11 +160,11 @@ impl Connection {
         self.timed_out = true;
     }
 
-    /// Brings the body of the answer that was promised to a parked request.
-    pub fn deliver(&mut self, body: Arc<[u8]>) {
+    /// Brings the answer that was promised to a parked request: what `write_head` appends, and
+    /// behind it the body.
+    pub fn deliver(&mut self, write_head: impl FnOnce(&mut Vec<u8>, Persistence), body: Arc<[u8]>) {
         if let Some(persistence) = self.session.parked() {
-            let status = response::Status::Ok;
-            response::write_head(&mut self.outgoing.bytes, status, persistence, body.len());
+            write_head(&mut self.outgoing.bytes, persistence);
             self.outgoing.shared = Some(body);
             self.delivered = true;
         }
@@ -189,7 +201,7 @@ impl Connection {
         if self.is_gone && self.status == Status::Parked {
             return Progress::Ended;
         }
-        let Ok(sent) = self.outgoing.send(&mut self.stream) else {
+        let Ok((sent, may_go_on)) = self.outgoing.send(&mut self.stream) else {
             return Progress::Ended;
         };
         if !self.outgoing.is_empty() {
@@ -197,7 +209,10 @@ impl Connection {
                 return Progress::Ended;
             }
             self.enter(Phase::Sending, sent, now);
-            return Progress::Waits;
+            return match may_go_on {
+                true => Progress::Busy,
+                false => Progress::Waits,
+            };
         }
         answers.clear();
         let before = self.session.requests();
@@ -312,6 +327,10 @@ impl Tenant for Connection {
         self.token
     }
 
+    fn face(&self) -> Face {
+        self.face
+    }
+
     fn phase(&self) -> (Phase, Now) {
         (self.phase, self.since)
     }
@@ -322,29 +341,33 @@ impl Outgoing {
         self.bytes.is_empty() && self.shared.is_none()
     }
 
-    /// Sends what the kernel takes, and returns whether that was anything.
-    fn send(&mut self, stream: &mut TcpStream) -> io::Result<bool> {
+    /// Sends a piece of it. Returns whether the kernel took anything, and whether it may take more
+    /// at once.
+    fn send(&mut self, stream: &mut TcpStream) -> io::Result<(bool, bool)> {
         let mut any = false;
         if !self.bytes.is_empty() {
             let sent = write(stream, &self.bytes[self.sent..])?;
             any |= sent > 0;
             self.sent += sent;
             if self.sent < self.bytes.len() {
-                return Ok(any);
+                return Ok((any, false));
             }
             self.bytes = Vec::new();
             self.sent = 0;
         }
-        if let Some(shared) = &self.shared {
-            let sent = write(stream, &shared[self.shared_sent..])?;
-            any |= sent > 0;
-            self.shared_sent += sent;
-            if self.shared_sent == shared.len() {
-                self.shared = None;
-                self.shared_sent = 0;
-            }
+        let Some(shared) = &self.shared else {
+            return Ok((any, false));
+        };
+        let rest = &shared[self.shared_sent..];
+        let piece = &rest[..rest.len().min(SENT_AT_ONCE)];
+        let sent = write(stream, piece)?;
+        let may_go_on = sent == piece.len();
+        self.shared_sent += sent;
+        if self.shared_sent == shared.len() {
+            self.shared = None;
+            self.shared_sent = 0;
         }
-        Ok(any)
+        Ok((any | (sent > 0), may_go_on))
     }
 }
 

@@ -8,7 +8,7 @@ use crate::protocol::http::client_address::client_address;
 use crate::protocol::http::response::{self, PeerForm, Persistence, Status};
 use crate::protocol::http::{Form, Head, Reading, Request, ScrapeOf, Service, Verdict};
 use crate::time::Now;
-use crate::tracker::{Answer, FullScrape, Tracker};
+use crate::tracker::{Answer, Tracker};
 use log::trace;
 use std::net::IpAddr;
 
@@ -56,11 +56,11 @@ impl Service for Front<'_> {
             }
             Request::Scrape(ScrapeOf::All) => {
                 trace!("scrape of everything from {}", self.client(head));
-                match self.tracker.handle_full_scrape(self.ticket, self.now) {
-                    Some(FullScrape::Now(body)) => self.body.extend_from_slice(&body),
-                    Some(FullScrape::Later) => return Verdict::Later,
-                    None => response::failure_body(self.body, &Failure::FullScrapeOff),
+                if self.tracker.handle_full_scrape(self.ticket, self.now) {
+                    return Verdict::Later;
                 }
+                self.tracker.note_refusal();
+                response::failure_body(self.body, &Failure::FullScrapeOff);
             }
             Request::Forwarded(forwarded, form) => {
                 let interval = self.tracker.settings().interval;
@@ -70,6 +70,7 @@ impl Service for Front<'_> {
                 }
             }
             Request::Refused(failure) => {
+                self.tracker.note_refusal();
                 trace!("refused {}: {failure}", self.client(head));
                 response::failure_body(self.body, &failure);
             }
@@ -105,6 +106,7 @@ pub(super) fn write_answer(body: &mut Vec<u8>, answer: Answer<'_>, interval: u32
         Answer::Scrape(files) => response::scrape_body(body, &files, interval),
         Answer::Failure(failure) => response::failure_body(body, &failure),
         Answer::Written(written) => body.extend_from_slice(&written),
+        Answer::HashList(list) => body.extend_from_slice(&list.bytes),
     }
 }
 
@@ -125,6 +127,7 @@ impl Front<'_> {
         };
         if !may {
             trace!("{} may not forward", self.remote);
+            self.tracker.note_refusal();
             let failure = Failure::MayNotForward(self.remote);
             return Some((self.body, Answer::Failure(failure)));
         }

@@ -9,18 +9,33 @@ use std::net::SocketAddr;
 /// (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
 
+/// Who connects at a listener, and what is served there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Face {
+    /// Subscribers, neighbors and the DPI platform: announces and scrapes.
+    Public,
+    /// Operators: what the [`admin`](crate::admin) module shows.
+    Admin,
+}
+
+impl Face {
+    /// Both, the one with few connections first.
+    pub(super) const ALL: [Face; 2] = [Face::Admin, Face::Public];
+}
+
 /// A listening socket.
 #[derive(Debug)]
 pub struct Listener {
     socket: TcpListener,
     address: SocketAddr,
+    face: Face,
     /// There may be connections to accept: readiness is told only once.
     pub(super) is_ready: bool,
 }
 
 impl Listener {
     /// Binds an address. IPv6 ones do without IPv4, so that `0.0.0.0` and `[::]` can share a port.
-    pub fn bind(address: SocketAddr) -> io::Result<Listener> {
+    pub fn bind(address: SocketAddr, face: Face) -> io::Result<Listener> {
         let socket = Socket::new(
             Domain::for_address(address),
             Type::STREAM,
@@ -40,6 +55,7 @@ impl Listener {
         Ok(Listener {
             socket,
             address,
+            face,
             is_ready: false,
         })
     }
@@ -47,6 +63,11 @@ impl Listener {
     /// Where it listens, with the port that the kernel chose if it was told 0.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Who connects here.
+    pub fn face(&self) -> Face {
+        self.face
     }
 
     pub(super) fn source(&mut self) -> &mut TcpListener {

@@ -5,20 +5,26 @@
 //! arrive through a [`channel`](crate::channel).
 
 mod accept;
+mod admin_front;
 mod connection;
+mod deadlines;
 mod front;
 mod listener;
 mod slots;
 mod stopping;
 
-pub use listener::Listener;
+pub use accept::MAX_ADMIN_CONNECTIONS;
+pub use listener::{Face, Listener};
 
+use crate::admin::{self, Surroundings};
 use crate::channel::{Office, Work};
 use crate::job::Ticket;
+use crate::protocol::http::response::{self, Status};
 use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
 use crate::tracker::{self, Answer, Tracker};
-use connection::{Connection, Phase, Progress};
+use admin_front::AdminFront;
+use connection::{Connection, Progress};
 use front::{Front, write_answer};
 use ipnet::IpNet;
 use log::info;
@@ -27,17 +33,11 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 use slots::{Slots, Tenant};
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-/// How long a client that was refused may go on sending before the connection is cut: closing
-/// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
-const LINGERING: u64 = 2_000;
-/// Connections in each phase whose time may end in one turn: a crowd that came at once ends at
-/// once.
-const EXPIRED_PER_TURN: usize = 32;
 /// Clients in one turn that get the answer they were told to wait for: thousands may wait for one.
 const DELIVERED_PER_TURN: usize = 64;
 /// Bytes that are received in one go.
@@ -68,6 +68,8 @@ pub struct Settings {
     pub local_names: Option<Vec<String>>,
     /// What our own requests carry in `Via`.
     pub via: String,
+    /// Which kind of database there is, for operators.
+    pub database: &'static str,
 }
 
 /// A configuration that was read again and is good.
@@ -104,6 +106,8 @@ pub struct Reactor<R> {
     signals: Signals,
     listeners: Vec<Listener>,
     connections: Slots<Connection>,
+    /// What operators wait for, whose connections are parked.
+    promised: HashMap<Ticket, admin::Request>,
     tracker: Tracker,
     work: Work,
     reload: R,
@@ -113,6 +117,8 @@ pub struct Reactor<R> {
     settings: Settings,
     clock: Instant,
     now: Now,
+    /// When the last turn ended.
+    turn_ended: Now,
     /// Connections that have more to do than one turn allows, those that have waited longest first.
     busy: VecDeque<Token>,
     /// There may be answers for more of those who were told to wait.
@@ -139,6 +145,8 @@ struct Buffers {
 pub struct Parts<R> {
     /// With nothing registered but the waker, as [`waker`] does.
     pub poll: Poll,
+    /// From [`catch_signals`].
+    pub signals: Signals,
     /// Already bound.
     pub listeners: Vec<Listener>,
     /// The other side of the workers' channel.
@@ -155,6 +163,12 @@ pub struct Parts<R> {
     pub seed: u64,
 }
 
+/// Catches the daemon's signals from now on; the loop takes them when it runs. To be called before
+/// anybody is told that there is a daemon: until then a SIGHUP would end the process.
+pub fn catch_signals() -> io::Result<Signals> {
+    Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])
+}
+
 /// A waker for the loop of this poll.
 pub fn waker(poll: &Poll) -> io::Result<mio::Waker> {
     mio::Waker::new(poll.registry(), WAKER)
@@ -167,7 +181,7 @@ impl<R: Reload> Reactor<R> {
         reason = "the loop keeps the daemon's time"
     )]
     pub fn new(parts: Parts<R>) -> io::Result<Self> {
-        let mut signals = Signals::new([SIGTERM, SIGINT, SIGHUP, SIGUSR1])?;
+        let mut signals = parts.signals;
         let registry = parts.poll.registry();
         registry.register(&mut signals, SIGNALS, Interest::READABLE)?;
         let mut listeners = parts.listeners;
@@ -181,6 +195,7 @@ impl<R: Reload> Reactor<R> {
             signals,
             listeners,
             connections: Slots::default(),
+            promised: HashMap::new(),
             tracker: Tracker::new(parts.tracker, parts.groups, parts.seed, now),
             work: parts.work,
             reload: parts.reload,
@@ -189,6 +204,7 @@ impl<R: Reload> Reactor<R> {
             settings: parts.settings,
             clock: Instant::now(),
             now,
+            turn_ended: now,
             busy: VecDeque::new(),
             undelivered: false,
             accept_paused_until: None,
@@ -214,10 +230,14 @@ impl<R: Reload> Reactor<R> {
 
     fn turn(&mut self, events: &mut Events) -> io::Result<()> {
         match self.poll.poll(events, self.timeout()) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.turn_ended = at(self.clock.elapsed());
+                return Ok(());
+            }
             polled => polled?,
         }
-        self.now = Now::after_start(elapsed(self.clock));
+        let began = self.clock.elapsed();
+        self.now = at(began);
         for event in &*events {
             match event.token() {
                 SIGNALS => self.take_signals(),
@@ -242,40 +262,10 @@ impl<R: Reload> Reactor<R> {
         self.accept();
         // Last, as all steps make jobs: also new connections are served at once.
         self.hand_out_jobs();
+        let ended = self.clock.elapsed();
+        self.turn_ended = at(ended);
+        self.tracker.handle_end_of_turn(ended.saturating_sub(began));
         Ok(())
-    }
-
-    /// How long the loop may sleep.
-    fn timeout(&self) -> Option<Duration> {
-        let accepting = self.accept_paused_until.is_none();
-        if !self.busy.is_empty()
-            || self.undelivered
-            || (accepting && self.listeners.iter().any(|one| one.is_ready))
-        {
-            return Some(Duration::ZERO);
-        }
-        let mut next = self.tracker.next_timeout();
-        for phase in Phase::WITH_DEADLINE {
-            if let Some(connection) = self.connections.first(phase) {
-                next = next.min(self.deadline(connection));
-            }
-        }
-        for deadline in [self.accept_paused_until, self.stop_deadline()] {
-            next = deadline.map_or(next, |deadline| next.min(deadline));
-        }
-        let now = Now::after_start(elapsed(self.clock));
-        Some(Duration::from_millis(next.0.saturating_sub(now.0)))
-    }
-
-    fn deadline(&self, connection: &Connection) -> Now {
-        let (phase, since) = connection.phase();
-        let timeout = match phase {
-            Phase::Fresh | Phase::Receiving => u64::from(self.settings.request_timeout) * 1000,
-            Phase::Idle | Phase::Sending => u64::from(self.settings.idle_timeout) * 1000,
-            Phase::Lingering => LINGERING,
-            Phase::Busy | Phase::Parked => u64::MAX,
-        };
-        since.plus(timeout)
     }
 
     /// Serves at once whoever has not been greedy, and lets the others wait until it is their turn.
@@ -293,21 +283,43 @@ impl<R: Reload> Reactor<R> {
 
     /// Lets a connection do what it can, and puts it where it belongs afterwards.
     fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
+        let connections = self.connections.count(Face::Public);
         let Some(connection) = self.connections.get_mut(token) else {
             return;
         };
         prepare(connection);
-        let mut front = Front {
-            tracker: &mut self.tracker,
-            settings: &self.settings,
-            remote: connection.remote(),
-            ticket: Ticket(token.0 as u64),
-            now: self.now,
-            closing: self.stopping_since.is_some(),
-            body: &mut self.buffers.body,
-        };
+        let ticket = Ticket(token.0 as u64);
+        let closing = self.stopping_since.is_some();
         let (received, answers) = (&mut self.buffers.received, &mut self.buffers.answers);
-        let progress = connection.proceed(&mut front, received, answers, self.now);
+        let progress = match connection.face() {
+            Face::Public => {
+                let mut front = Front {
+                    tracker: &mut self.tracker,
+                    settings: &self.settings,
+                    remote: connection.remote(),
+                    ticket,
+                    now: self.now,
+                    closing,
+                    body: &mut self.buffers.body,
+                };
+                connection.proceed(&mut front, received, answers, self.now)
+            }
+            Face::Admin => {
+                let mut front = AdminFront {
+                    tracker: &mut self.tracker,
+                    promised: &mut self.promised,
+                    ticket,
+                    now: self.now,
+                    surroundings: Surroundings {
+                        time: utc(),
+                        connections,
+                        database: self.settings.database,
+                    },
+                    closing,
+                };
+                connection.proceed(&mut front, received, answers, self.now)
+            }
+        };
         if progress == Progress::Ended || connection.register(self.poll.registry()).is_err() {
             self.close(token);
             return;
@@ -321,6 +333,7 @@ impl<R: Reload> Reactor<R> {
     fn close(&mut self, token: Token) {
         // Closing the socket takes it out of the poll as well.
         drop(self.connections.remove(token));
+        self.promised.remove(&Ticket(token.0 as u64));
         self.accept_paused_until = self.accept_paused_until.map(|_| self.now);
     }
 
@@ -350,6 +363,16 @@ impl<R: Reload> Reactor<R> {
                 self.undelivered = false;
                 return;
             };
+            let token = Token(ticket.0 as usize);
+            if let Some(request) = self.promised.remove(&ticket) {
+                let document = admin::deliver(&request, answer);
+                self.serve(token, |connection| {
+                    let body = document.body_for(request.head_only);
+                    connection
+                        .deliver(|to, persistence| document.write_head(to, persistence), body);
+                });
+                continue;
+            }
             let body = match answer {
                 Answer::Written(body) => body,
                 answer => {
@@ -358,8 +381,13 @@ impl<R: Reload> Reactor<R> {
                     body.into()
                 }
             };
-            let token = Token(ticket.0 as usize);
-            self.serve(token, |connection| connection.deliver(body));
+            self.serve(token, |connection| {
+                let length = body.len();
+                let write_head = |to: &mut Vec<u8>, persistence| {
+                    response::write_head(to, Status::Ok, persistence, length);
+                };
+                connection.deliver(write_head, body);
+            });
         }
     }
 
@@ -371,20 +399,6 @@ impl<R: Reload> Reactor<R> {
             self.reloading = true;
             self.reload.begin(self.tracker.group_names());
         }
-    }
-
-    fn expire_deadlines(&mut self) {
-        for phase in Phase::WITH_DEADLINE {
-            for _ in 0..EXPIRED_PER_TURN {
-                let first = self.connections.first(phase);
-                let Some(late) = first.filter(|one| self.deadline(one) <= self.now) else {
-                    break;
-                };
-                let token = late.token();
-                self.serve(token, Connection::time_out);
-            }
-        }
-        self.accept_paused_until = self.accept_paused_until.filter(|&until| self.now < until);
     }
 
     fn tracker_timeout(&mut self) {
@@ -421,12 +435,16 @@ impl<R: Reload> Reactor<R> {
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the loop keeps the daemon's time"
-)]
-fn elapsed(since: Instant) -> u64 {
-    u64::try_from((Instant::now() - since).as_millis()).unwrap_or(u64::MAX)
+/// The calendar's present, in seconds since 1970.
+#[expect(clippy::disallowed_methods, reason = "operators are told the time")]
+fn utc() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+    since_1970.map_or(0, |time| time.as_secs())
+}
+
+/// The point in time so long after the start.
+fn at(elapsed: Duration) -> Now {
+    Now::after_start(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
 }
 
 /// Whether a list of networks contains an address.

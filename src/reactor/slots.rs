@@ -2,6 +2,7 @@
 //! outcome that comes late never reaches the slot's next tenant.
 
 use super::connection::{Connection, Phase};
+use super::listener::Face;
 use crate::chain::{Chain, Linked, Links};
 use crate::time::Now;
 use mio::Token;
@@ -10,7 +11,9 @@ use mio::Token;
 pub(super) trait Tenant {
     /// Its name, as [`Slots::insert`] told it.
     fn token(&self) -> Token;
-    /// Which list it belongs to, and since when.
+    /// Which lists it belongs to, for good.
+    fn face(&self) -> Face;
+    /// Which of these lists, and since when.
     fn phase(&self) -> (Phase, Now);
 }
 
@@ -19,7 +22,7 @@ struct Slot<T> {
     generation: u32,
     tenant: Option<T>,
     /// In which list the slot is, and since when the tenant belongs there.
-    listed: Option<(Phase, Now)>,
+    listed: Option<(Face, Phase, Now)>,
     links: Links,
 }
 
@@ -29,13 +32,14 @@ impl<T> Linked for Slot<T> {
     }
 }
 
-/// All connections, and for each phase the list of those that are in it, the one that entered it
-/// first at the front.
+/// All connections, and for each face and phase the list of those that are in it, the one that
+/// entered it first at the front.
 #[derive(Debug)]
 pub(super) struct Slots<T = Connection> {
     slots: Vec<Slot<T>>,
     vacant: Vec<u32>,
-    lists: [Chain; Phase::COUNT],
+    lists: [[Chain; Phase::COUNT]; Face::ALL.len()],
+    counts: [usize; Face::ALL.len()],
 }
 
 impl<T> Default for Slots<T> {
@@ -44,6 +48,7 @@ impl<T> Default for Slots<T> {
             slots: Vec::new(),
             vacant: Vec::new(),
             lists: Default::default(),
+            counts: Default::default(),
         }
     }
 }
@@ -53,14 +58,14 @@ fn place(token: Token) -> (usize, u32) {
 }
 
 impl<T: Tenant> Slots<T> {
-    /// How many slots are taken.
-    pub fn len(&self) -> usize {
-        self.slots.len() - self.vacant.len()
+    /// How many tenants a face has.
+    pub fn count(&self, face: Face) -> usize {
+        self.counts[face as usize]
     }
 
-    /// Whether none is.
+    /// Whether there are none at all.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.slots.len() == self.vacant.len()
     }
 
     /// Moves a tenant in.
@@ -78,7 +83,9 @@ impl<T: Tenant> Slots<T> {
             }
         };
         let token = Token(slot | (self.slots[slot].generation as usize) << 32);
-        self.slots[slot].tenant = Some(tenant(token));
+        let tenant = tenant(token);
+        self.counts[tenant.face() as usize] += 1;
+        self.slots[slot].tenant = Some(tenant);
         token
     }
 
@@ -93,7 +100,8 @@ impl<T: Tenant> Slots<T> {
 
     /// Moves a tenant out.
     pub fn remove(&mut self, token: Token) -> Option<T> {
-        self.get_mut(token)?;
+        let face = self.get_mut(token)?.face();
+        self.counts[face as usize] -= 1;
         let (place, _) = place(token);
         self.unlist(place);
         let slot = &mut self.slots[place];
@@ -105,26 +113,28 @@ impl<T: Tenant> Slots<T> {
     /// Puts a tenant at the end of the list of its phase, unless it has been there since it
     /// entered the phase.
     pub fn sort(&mut self, token: Token) {
-        let Some(phase) = self.get_mut(token).map(|tenant| tenant.phase()) else {
+        let Some(tenant) = self.get_mut(token) else {
             return;
         };
+        let (face, (phase, since)) = (tenant.face(), tenant.phase());
+        let listed = Some((face, phase, since));
         let (place, _) = place(token);
-        if self.slots[place].listed != Some(phase) {
+        if self.slots[place].listed != listed {
             self.unlist(place);
-            self.lists[phase.0 as usize].push(&mut self.slots, place);
-            self.slots[place].listed = Some(phase);
+            self.lists[face as usize][phase as usize].push(&mut self.slots, place);
+            self.slots[place].listed = listed;
         }
     }
 
     fn unlist(&mut self, place: usize) {
-        if let Some((phase, _)) = self.slots[place].listed.take() {
-            self.lists[phase as usize].remove(&mut self.slots, place);
+        if let Some((face, phase, _)) = self.slots[place].listed.take() {
+            self.lists[face as usize][phase as usize].remove(&mut self.slots, place);
         }
     }
 
-    /// The tenant that has been in a phase for the longest time.
-    pub fn first(&self, phase: Phase) -> Option<&T> {
-        let first = self.lists[phase as usize].first()?;
+    /// The tenant of a face that has been in a phase for the longest time.
+    pub fn first(&self, face: Face, phase: Phase) -> Option<&T> {
+        let first = self.lists[face as usize][phase as usize].first()?;
         self.slots[first].tenant.as_ref()
     }
 

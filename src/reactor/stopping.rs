@@ -1,6 +1,7 @@
 //! The end: what is in hand is answered, then the database gets what it has not got yet.
 
 use super::connection::{Connection, Phase};
+use super::listener::Face;
 use super::slots::Tenant;
 use super::{Reactor, Reload};
 use crate::time::Now;
@@ -24,9 +25,11 @@ impl<R: Reload> Reactor<R> {
         for token in self.connections.tokens() {
             self.serve(token, Connection::try_reading);
         }
-        for phase in [Phase::Fresh, Phase::Idle] {
-            while let Some(token) = self.connections.first(phase).map(Connection::token) {
-                self.close(token);
+        for face in Face::ALL {
+            for phase in [Phase::Fresh, Phase::Idle] {
+                while let Some(token) = self.connections.first(face, phase).map(Connection::token) {
+                    self.close(token);
+                }
             }
         }
     }

@@ -1,18 +1,22 @@
 //! Where all parts meet: the order of start and stop, and who gets which settings.
 
+mod daemon;
 mod database;
+mod hashlist;
 mod reload;
 mod settings;
 
+pub use daemon::{explain, status};
 pub use database::{DatabaseCommand, database};
+pub use hashlist::hash_list;
 
 use crate::channel::{self, Office, Work};
-use crate::config::{self, Config};
+use crate::config::{self, Config, Server};
 use crate::job::{StoreJob, StoreOutcome};
 use crate::logging::{self, CRITICAL, Log};
 use crate::panics::{self, survive};
 use crate::process::{Identity, PidFile, raise_file_limit, tell_ready};
-use crate::reactor::{self, Listener, Parts, Reactor};
+use crate::reactor::{self, Face, Listener, MAX_ADMIN_CONNECTIONS, Parts, Reactor};
 use crate::swarm::GroupNames;
 use crate::worker;
 use log::{error, info, warn};
@@ -25,7 +29,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// File descriptors that are not for connections: listeners, log, database, fetches.
+/// File descriptors that are not for connections: listeners, log, database, fetches. Operators'
+/// connections come on top.
 const RESERVED_FILES: u64 = 64;
 
 /// How long the database may take for one answer.
@@ -65,6 +70,8 @@ pub fn run(path: &Path) -> Result<(), Error> {
 }
 
 fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
+    let failed = |what: &'static str| move |error| Error(format!("cannot {what}: {error}"));
+    let signals = reactor::catch_signals().map_err(failed("catch signals"))?;
     info!("btrt {} starts with {}", crate::VERSION, path.display());
     config
         .warnings
@@ -77,9 +84,10 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
     let instance = Instance {
         via: format!("btrt-{:016x}", fastrand::u64(..)),
         own_addresses: listeners.iter().map(Listener::address).collect(),
+        database: settings::database_kind(&config),
     };
     let mut reactor_settings = settings::reactor(&config, &instance);
-    fit_connections(&mut reactor_settings);
+    fit_connections(&mut reactor_settings, server);
     let pid_file = server.pid_file.as_deref().map(PidFile::write);
     let _pid_file = pid_file.transpose().map_err(Error)?;
     if let Some(identity) = identity {
@@ -92,7 +100,6 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
         identity.take_on().map_err(Error)?;
     }
 
-    let failed = |what: &'static str| move |error| Error(format!("cannot {what}: {error}"));
     let poll = Poll::new().map_err(failed("poll for events"))?;
     let waker = reactor::waker(&poll).map_err(failed("make a waker"))?;
     let waker = Arc::new(waker);
@@ -102,10 +109,14 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
     drop(desk);
     let store = start_store(&config, &waker).map_err(failed("start the database's thread"))?;
     for listener in &listeners {
-        info!("listening on {}", listener.address());
+        match listener.face() {
+            Face::Public => info!("listening on {}", listener.address()),
+            Face::Admin => info!("operators are served at http://{}/", listener.address()),
+        }
     }
     let mut reactor = Reactor::new(Parts {
         poll,
+        signals,
         listeners,
         work: Work { pool, store },
         settings: reactor_settings,
@@ -137,12 +148,19 @@ fn start_store(
 }
 
 fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
-    let addresses = config.settings.server.listen.iter();
-    let bound = addresses.map(|&address| {
-        Listener::bind(address).map_err(|error| {
+    let server = &config.settings.server;
+    let public = server.listen.iter().map(|&address| (address, Face::Public));
+    // The operators' first: it is served first as well.
+    let admin = server.admin_listen.map(|address| (address, Face::Admin));
+    let bound = admin.into_iter().chain(public).map(|(address, face)| {
+        let key = match face {
+            Face::Public => "listen",
+            Face::Admin => "admin_listen",
+        };
+        Listener::bind(address, face).map_err(|error| {
             Error(format!(
-                "server.listen: cannot listen on {address}: {error} (is another program using \
-                 it? ports below 1024 need root)"
+                "server.{key}: cannot listen on {address}: {error} (is another program using it? \
+                 ports below 1024 need root)"
             ))
         })
     });
@@ -150,7 +168,7 @@ fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
 }
 
 /// Connections that there will be no file descriptors for are not promised.
-fn fit_connections(settings: &mut reactor::Settings) {
+fn fit_connections(settings: &mut reactor::Settings, server: &Server) {
     let files = match raise_file_limit() {
         Ok(files) => files,
         Err(error) => {
@@ -158,7 +176,9 @@ fn fit_connections(settings: &mut reactor::Settings) {
             return;
         }
     };
-    let room = usize::try_from(files.saturating_sub(RESERVED_FILES)).unwrap_or(usize::MAX);
+    let for_operators = server.admin_listen.map_or(0, |_| MAX_ADMIN_CONNECTIONS);
+    let reserved = RESERVED_FILES + for_operators as u64;
+    let room = usize::try_from(files.saturating_sub(reserved)).unwrap_or(usize::MAX);
     if settings.max_connections > room {
         let room = room.max(1);
         warn!(

@@ -15,6 +15,8 @@ pub(super) struct Instance {
     pub via: String,
     /// Where it listens.
     pub own_addresses: Vec<SocketAddr>,
+    /// Which kind of database it has.
+    pub database: &'static str,
 }
 
 pub(super) fn reactor(config: &Config, instance: &Instance) -> reactor::Settings {
@@ -29,6 +31,17 @@ pub(super) fn reactor(config: &Config, instance: &Instance) -> reactor::Settings
         allow_from: forwarded.allow_from.clone(),
         local_names: forwarded.transparent.then(|| forwarded.local_names.clone()),
         via: instance.via.clone(),
+        // As it was at the start: another one takes a restart.
+        database: instance.database,
+    }
+}
+
+/// Which kind of database there is.
+pub(super) fn database_kind(config: &Config) -> &'static str {
+    match config.settings.database.url {
+        DatabaseUrl::None => "none",
+        DatabaseUrl::Sqlite { .. } => "sqlite",
+        DatabaseUrl::Unix { .. } | DatabaseUrl::Tcp { .. } => "mysql",
     }
 }
 
@@ -44,6 +57,8 @@ pub(super) fn tracker(config: &Config, instance: &Instance) -> tracker::Settings
         outside_peers: tracker.outside_peers,
         max_scrape: tracker.max_scrape as usize,
         full_scrape: tracker.full_scrape,
+        inside_priority: config.settings.hashlist.max_priority,
+        hash_list_min_peers: config.settings.hashlist.min_peers,
         flush_interval: match config.settings.database.url {
             DatabaseUrl::None => None,
             _ => Some(config.settings.database.flush_interval),

@@ -13,14 +13,19 @@ pub trait Address: Copy + Eq + Into<IpAddr> {
     /// The address, if it is of this family.
     fn of(address: IpAddr) -> Option<Self>;
 
-    /// Appends the bytes in network order.
-    fn write(self, to: &mut Vec<u8>);
+    /// How many bytes it has on the wire, with a port: 6 (BEP 23) or 18 (BEP 7).
+    const COMPACT: usize;
+
+    /// Writes it with a port, in network order, to the first [`Address::COMPACT`] bytes.
+    fn write(self, port: u16, to: &mut [u8]);
 
     /// Hashes the bytes.
     fn hash(self, hasher: SipHasher13) -> u64;
 }
 
 impl Address for Ipv4Addr {
+    const COMPACT: usize = 6;
+
     fn is_confined(self) -> bool {
         let [first, second, ..] = self.octets();
         self.is_private() || self.is_link_local() || (first == 100 && second & 0xc0 == 64)
@@ -33,8 +38,10 @@ impl Address for Ipv4Addr {
         }
     }
 
-    fn write(self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&self.octets());
+    fn write(self, port: u16, to: &mut [u8]) {
+        let (address, rest) = to.split_at_mut(4);
+        address.copy_from_slice(&self.octets());
+        rest[..2].copy_from_slice(&port.to_be_bytes());
     }
 
     fn hash(self, hasher: SipHasher13) -> u64 {
@@ -43,6 +50,8 @@ impl Address for Ipv4Addr {
 }
 
 impl Address for Ipv6Addr {
+    const COMPACT: usize = 18;
+
     fn is_confined(self) -> bool {
         self.is_unicast_link_local() || self.is_unique_local()
     }
@@ -54,8 +63,10 @@ impl Address for Ipv6Addr {
         }
     }
 
-    fn write(self, to: &mut Vec<u8>) {
-        to.extend_from_slice(&self.octets());
+    fn write(self, port: u16, to: &mut [u8]) {
+        let (address, rest) = to.split_at_mut(16);
+        address.copy_from_slice(&self.octets());
+        rest[..2].copy_from_slice(&port.to_be_bytes());
     }
 
     fn hash(self, hasher: SipHasher13) -> u64 {

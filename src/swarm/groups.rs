@@ -56,6 +56,11 @@ pub struct Priority(pub u64);
 impl Priority {
     /// Of the group `other`; no other group has it, as it is beyond what can be configured.
     pub const LAST: Priority = Priority(u64::MAX);
+
+    /// As it was configured; `None` of `other`.
+    pub fn configured(self) -> Option<u32> {
+        u32::try_from(self.0).ok()
+    }
 }
 
 impl PeerGroups {
@@ -145,6 +150,20 @@ impl PeerGroups {
         numbered
             .filter_map(|(group, id)| Some((group.as_ref()?.name.to_string(), GroupId(id))))
             .collect()
+    }
+
+    /// All groups with their names and priorities, by number.
+    pub fn all(&self) -> impl Iterator<Item = (GroupId, &Arc<str>, Priority)> {
+        let numbered = (0..).map(GroupId).zip(&self.groups);
+        numbered.filter_map(|(id, group)| {
+            let group = group.as_ref()?;
+            Some((id, &group.name, group.priority))
+        })
+    }
+
+    /// Whether there is a group of this number.
+    pub fn contains(&self, id: GroupId) -> bool {
+        self.group(id).is_some()
     }
 
     fn group(&self, id: GroupId) -> Option<&Group> {

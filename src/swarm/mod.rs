@@ -14,6 +14,7 @@
 //! expired peers, or puts peers into new groups after a reload, works in pieces.
 
 mod address;
+mod busiest;
 mod changes;
 mod comparison;
 mod groups;

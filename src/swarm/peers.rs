@@ -164,6 +164,11 @@ impl<A: Address> Peers<A> {
         &self.hot[position]
     }
 
+    /// The same of several.
+    pub(super) fn hot_of(&self, positions: Range<usize>) -> &[Hot<A>] {
+        &self.hot[positions]
+    }
+
     /// The address and port of the peer at a position below [`Peers::len`].
     pub fn endpoint(&self, position: usize) -> (A, u16) {
         let hot = &self.hot[position];
@@ -210,17 +215,36 @@ impl<A: Address> Peers<A> {
             same_address: 0,
             oldest: None,
         };
+        self.each_at(ip, keys, |at, peer| {
+            located.same_address += 1;
+            if peer.port == port {
+                located.position = Some(at);
+            }
+            let oldest = located.oldest.map(|oldest| &self.hot[oldest]);
+            if oldest.is_none_or(|oldest| peer.last_announce < oldest.last_announce) {
+                located.oldest = Some(at);
+            }
+        });
+        located
+    }
+
+    /// The peer of this address that announced last.
+    pub fn latest(&self, ip: A, keys: &HashKeys) -> Option<usize> {
+        let mut latest: Option<usize> = None;
+        self.each_at(ip, keys, |at, peer| {
+            let before = latest.map(|latest| &self.hot[latest]);
+            if before.is_none_or(|before| peer.last_announce > before.last_announce) {
+                latest = Some(at);
+            }
+        });
+        latest
+    }
+
+    fn each_at(&self, ip: A, keys: &HashKeys, mut visit: impl FnMut(usize, &Hot<A>)) {
         let look_at = |at: usize| {
             let peer = &self.hot[at];
             if peer.ip == ip {
-                located.same_address += 1;
-                if peer.port == port {
-                    located.position = Some(at);
-                }
-                let oldest = located.oldest.map(|oldest| &self.hot[oldest]);
-                if oldest.is_none_or(|oldest| peer.last_announce < oldest.last_announce) {
-                    located.oldest = Some(at);
-                }
+                visit(at, peer);
             }
             true
         };
@@ -228,7 +252,6 @@ impl<A: Address> Peers<A> {
             None => drop((0..self.hot.len()).all(look_at)),
             Some(index) => index.each_match(keys.hash_address(ip), look_at),
         }
-        located
     }
 
     /// Adds a peer whose address and port are not in here.
@@ -462,6 +485,9 @@ mod tests {
             insert(ip, 10, 50);
             insert(ip, 11, 40);
             insert(ip, 12, 60);
+            assert_eq!(peers.get(peers.latest(ip, &keys).unwrap()).port, 12);
+            let nobody = Ipv4Addr::new(127, 0, 0, 2);
+            assert!(peers.latest(nobody, &keys).is_none());
             let located = peers.locate(ip, 99, &keys);
             assert_eq!((located.position, located.same_address), (None, 3));
             assert_eq!(peers.get(located.oldest.unwrap()).port, 11);

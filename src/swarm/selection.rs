@@ -24,26 +24,6 @@ const FETCHED_AHEAD: usize = 8;
 /// each place, or so many in all, the list stays shorter.
 const LOOKS_PER_PLACE: usize = 4;
 const LOOKS: usize = 512;
-/// How far apart the blocks are that are drawn one after the other. A prime that is larger than
-/// the number of blocks leads past each of them once, and a priority has fewer than 2^29 blocks.
-const STRIDES: [u32; 16] = [
-    771_022_453,
-    980_453_909,
-    1_109_889_701,
-    1_319_321_191,
-    1_658_188_417,
-    1_867_619_899,
-    1_997_055_653,
-    2_206_487_159,
-    2_545_354_411,
-    2_754_785_857,
-    3_093_653_113,
-    3_303_084_613,
-    3_432_520_363,
-    3_641_951_843,
-    3_980_819_111,
-    4_190_250_569,
-];
 
 /// Who asks.
 #[derive(Clone, Copy, Debug)]
@@ -81,7 +61,12 @@ pub struct Liveness {
 impl Liveness {
     /// Whether a peer that announced at `last_announce` is still there.
     pub fn is_alive(&self, last_announce: Timestamp) -> bool {
-        self.now.since(last_announce) < self.expiry
+        last_announce > self.latest_gone()
+    }
+
+    /// Who announced at this time or before is gone.
+    fn latest_gone(&self) -> Timestamp {
+        Timestamp(self.now.0.saturating_sub(self.expiry))
     }
 }
 
@@ -98,7 +83,9 @@ pub struct Table<'a, A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pick {
     /// The place of its table among those to choose from.
-    pub table: u32,
+    pub table: u16,
+    /// Its peer group.
+    pub group: GroupId,
     /// Its position there.
     pub position: u32,
 }
@@ -108,7 +95,8 @@ pub struct Pick {
 struct Candidates {
     priority: Priority,
     seeders: bool,
-    table: u32,
+    table: u16,
+    group: GroupId,
     range: Range<u32>,
 }
 
@@ -119,6 +107,14 @@ impl Candidates {
 
     fn len(&self) -> u32 {
         self.range.end - self.range.start
+    }
+
+    fn pick(&self, position: u32) -> Pick {
+        Pick {
+            table: self.table,
+            group: self.group,
+            position,
+        }
     }
 }
 
@@ -201,6 +197,7 @@ impl Selection {
                     priority: groups.priority(class.group),
                     seeders: class.seeder,
                     table,
+                    group: class.group,
                     range: range.start as u32..range.end as u32,
                 });
             }
@@ -222,31 +219,30 @@ impl Selection {
         if places == 0 || total == 0 {
             return;
         }
-        let blocks = total.div_ceil(BLOCK);
-        let most = LOOKS.max(places * LOOKS_PER_PLACE).div_ceil(BLOCK as usize);
-        let mut left = most.min(blocks as usize);
-        let stride = STRIDES[random.usize(0..STRIDES.len())] % blocks;
-        let (start, mut block) = (random.u32(0..total), random.u32(0..blocks));
-        while left > 0 {
-            let ahead = left.min(FETCHED_AHEAD);
-            left -= ahead;
-            let mut cursors = [(Cursor::default(), 0); FETCHED_AHEAD];
-            for (cursor, length) in &mut cursors[..ahead] {
+        let mut blocks = Scattered::new(total.div_ceil(BLOCK), random);
+        let start = random.u32(0..total);
+        let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
+        self.chosen.reserve(places);
+        while looks > 0 {
+            let mut stretches = [Stretch::default(); FETCHED_AHEAD];
+            let mut ahead = 0;
+            for (stretch, block) in stretches.iter_mut().zip(&mut blocks) {
                 let first = block * BLOCK;
-                *length = BLOCK.min(total - first);
-                *cursor = Cursor::at(candidates, around(start + first, total));
-                judge.fetch(cursor.here(candidates));
-                block = around(block + stride, blocks);
+                let length = BLOCK.min(total - first);
+                *stretch = Stretch::at(candidates, around(start + first, total), length);
+                judge.fetch(candidates, stretch);
+                ahead += 1;
             }
-            for (cursor, length) in &mut cursors[..ahead] {
-                for _ in 0..*length {
-                    let pick = cursor.next(candidates);
-                    if judge.may_be_given(pick) {
-                        self.chosen.push(pick);
-                        if self.chosen.len() >= limit {
-                            return;
-                        }
-                    }
+            if ahead == 0 {
+                return;
+            }
+            looks = looks.saturating_sub(ahead * BLOCK as usize);
+            for stretch in &mut stretches[..ahead] {
+                while let Some((candidate, range)) = stretch.next(candidates) {
+                    judge.choose(candidate, range, limit, &mut self.chosen);
+                }
+                if self.chosen.len() >= limit {
+                    return;
                 }
             }
         }
@@ -262,26 +258,93 @@ struct Judge<'a, A> {
 }
 
 impl<A: Address> Judge<'_, A> {
-    fn may_be_given(&self, pick: Pick) -> bool {
-        let (before, rest) = self.tables.split_at(pick.table as usize);
-        let (table, position) = (&rest[0], pick.position as usize);
-        let peer = table.peers.hot(position);
-        let is_before = |table: &Table<'_, A>| {
-            let found = table.peers.find(peer.ip, peer.port, self.keys);
-            found.is_some()
-        };
-        table.liveness.is_alive(peer.last_announce)
-            && (peer.tag != self.tag || table.peers.id(position) != self.asker.id)
-            && self.asker.own != Some((peer.ip, peer.port))
-            && !before.iter().any(is_before)
+    /// Adds those of a candidate's peers who may be given to the asker, until there are `limit`.
+    fn choose(
+        &self,
+        candidate: &Candidates,
+        range: Range<u32>,
+        limit: usize,
+        chosen: &mut Vec<Pick>,
+    ) {
+        let (before, rest) = self.tables.split_at(candidate.table as usize);
+        let Table { peers, liveness } = rest[0];
+        let (gone, tag) = (liveness.latest_gone(), self.tag);
+        let hot = peers.hot_of(range.start as usize..range.end as usize);
+        for (peer, position) in hot.iter().zip(range.start..) {
+            let is_own = |own: (A, u16)| own == (peer.ip, peer.port);
+            // The id itself lies further away, and hardly ever has to be looked at.
+            let is_asker = (peer.tag == tag && peers.id(position as usize) == self.asker.id)
+                || self.asker.own.is_some_and(is_own);
+            if peer.last_announce <= gone || is_asker {
+                continue;
+            }
+            let is_before = |table: &Table<'_, A>| {
+                let found = table.peers.find(peer.ip, peer.port, self.keys);
+                found.is_some()
+            };
+            if !before.iter().any(is_before) {
+                if chosen.len() >= limit {
+                    return;
+                }
+                chosen.push(candidate.pick(position));
+            }
+        }
     }
 
-    /// Has the processor fetch the block of peers that begins with this one.
-    fn fetch(&self, pick: Pick) {
-        let peers = self.tables[pick.table as usize].peers;
-        let (first, last) = (pick.position as usize, (pick.position + BLOCK - 1) as usize);
-        let last = last.min(peers.len() - 1);
+    /// Has the processor fetch a stretch of peers.
+    fn fetch(&self, candidates: &[Candidates], stretch: &Stretch) {
+        let peers = self.tables[candidates[stretch.candidate].table as usize].peers;
+        let first = stretch.position as usize;
+        let last = (first + BLOCK as usize).min(peers.len()) - 1;
         black_box(peers.hot(first).port ^ peers.hot(last).port);
+    }
+}
+
+/// The numbers below another one, in an order of which there are very many and that takes no
+/// memory: steps of an odd width lead past all numbers below a power of two, and so does
+/// multiplying them by an odd one; those that are too large are passed over.
+struct Scattered {
+    end: u32,
+    mask: u32,
+    next: u64,
+    width: u32,
+    first: u32,
+    factor: u32,
+    shift: u32,
+}
+
+impl Scattered {
+    fn new(end: u32, random: &mut fastrand::Rng) -> Scattered {
+        let mask = end.next_power_of_two() - 1;
+        let (one, other) = (random.u64(..), random.u64(..));
+        Scattered {
+            end,
+            mask,
+            next: 0,
+            width: one as u32 | 1,
+            first: (one >> 32) as u32,
+            factor: other as u32 | 1,
+            shift: (mask.count_ones() / 2).max(1),
+        }
+    }
+}
+
+impl Iterator for Scattered {
+    type Item = u32;
+
+    fn next(&mut self) -> Option<u32> {
+        while self.next <= u64::from(self.mask) {
+            let number = self.width.wrapping_mul(self.next as u32);
+            let number = number.wrapping_add(self.first) & self.mask;
+            // Without this, what comes next to each other would always be as far apart.
+            let number = number ^ number >> self.shift;
+            let number = number.wrapping_mul(self.factor) & self.mask;
+            self.next += 1;
+            if number < self.end {
+                return Some(number);
+            }
+        }
+        None
     }
 }
 
@@ -290,44 +353,67 @@ fn around(number: u32, end: u32) -> u32 {
     if number >= end { number - end } else { number }
 }
 
-/// Walks around candidates, which have at least one peer each, as if they were one ring.
+/// Peers that stand side by side if all candidates, which have at least one peer each, stand in
+/// a ring.
 #[derive(Clone, Copy, Default)]
-struct Cursor {
+struct Stretch {
     candidate: usize,
     position: u32,
+    length: u32,
 }
 
-impl Cursor {
-    /// Stands at the `n`-th peer of all; `n` is smaller than their number.
-    fn at(candidates: &[Candidates], n: u32) -> Cursor {
+impl Stretch {
+    /// Begins at the `n`-th peer of all; `n` is smaller than their number.
+    fn at(candidates: &[Candidates], n: u32, length: u32) -> Stretch {
         let mut n = n;
         let mut candidate = 0;
         while n >= candidates[candidate].len() {
             n -= candidates[candidate].len();
             candidate += 1;
         }
-        Cursor {
+        Stretch {
             candidate,
             position: candidates[candidate].range.start + n,
+            length,
         }
     }
 
-    /// The peer where it stands.
-    fn here(&self, candidates: &[Candidates]) -> Pick {
-        Pick {
-            table: candidates[self.candidate].table,
-            position: self.position,
+    /// Takes out what it has of one candidate.
+    fn next<'a>(&mut self, candidates: &'a [Candidates]) -> Option<(&'a Candidates, Range<u32>)> {
+        if self.length == 0 {
+            return None;
         }
-    }
-
-    /// The peer where it stands; goes on to the next.
-    fn next(&mut self, candidates: &[Candidates]) -> Pick {
-        let pick = self.here(candidates);
-        self.position += 1;
-        if self.position == candidates[self.candidate].range.end {
+        let candidate = &candidates[self.candidate];
+        let start = self.position;
+        let end = candidate.range.end.min(start + self.length);
+        self.length -= end - start;
+        if self.length > 0 {
             self.candidate = (self.candidate + 1) % candidates.len();
             self.position = candidates[self.candidate].range.start;
         }
-        pick
+        Some((candidate, start..end))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scattered_numbers_come_once_each_and_in_many_orders() {
+        let mut random = fastrand::Rng::with_seed(5);
+        for end in [1, 2, 3, 7, 8, 9, 125, 1_000] {
+            let mut orders = std::collections::HashSet::new();
+            for _ in 0..200 {
+                let order: Vec<u32> = Scattered::new(end, &mut random).collect();
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                assert!(sorted.into_iter().eq(0..end));
+                orders.insert(order);
+            }
+            if end >= 125 {
+                assert!(orders.len() > 195, "{end}: {}", orders.len());
+            }
+        }
     }
 }

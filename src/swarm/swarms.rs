@@ -1,6 +1,7 @@
 //! The map from info hash to swarm, its limits and its sums.
 
 use super::address::{Address, HashKeys};
+use super::busiest::Busiest;
 use super::changes::{Gone, laziness};
 use super::groups::{GroupId, PeerGroups};
 use super::index::Index;
@@ -131,6 +132,7 @@ pub struct Swarms {
     /// Which edition of the peer groups is in force; see [`Class::edition`].
     pub(super) edition: bool,
     pub(super) sweep: Sweep,
+    pub(super) busiest: Busiest,
     pub(super) gone: Gone,
     /// The side on which the last comparison with the database puts what it finds.
     pub(super) compared: bool,
@@ -148,6 +150,7 @@ impl Swarms {
             totals: Totals::default(),
             edition: false,
             sweep: Sweep::default(),
+            busiest: Busiest::default(),
             gone: Gone::default(),
             compared: false,
         }

@@ -2,6 +2,7 @@
 //! drop peers that have expired and, after a reload, to put peers into their new groups.
 
 use super::HashKeys;
+use super::busiest::Busiest;
 use super::changes::Gone;
 use super::groups::PeerGroups;
 use super::marks::Mark;
@@ -9,7 +10,7 @@ use super::one_swarm::Family;
 use super::peers::Peers;
 use super::selection::Liveness;
 use super::swarms::{Placed, Rules, Swarms, Totals};
-use crate::bittorrent::InfoHash;
+use crate::bittorrent::{Counts, InfoHash};
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// How far the present pass has got. It goes from the last swarm to the first and in each from
@@ -25,6 +26,8 @@ pub(super) struct Sweep {
     peers_left: Option<PeersLeft>,
     /// The pass puts peers into their new groups.
     regrouping: bool,
+    /// What it has found so far.
+    busiest: Busiest,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +52,13 @@ impl Swarms {
             swarms_left: self.swarms.len(),
             peers_left: None,
             regrouping: true,
+            busiest: Busiest::default(),
         };
+    }
+
+    /// The swarms with the most peers when the last pass of the sweep came by, the largest first.
+    pub fn busiest(&self) -> &[(InfoHash, Counts)] {
+        self.busiest.as_slice()
     }
 
     /// Whether some peers are still in the groups of the time before [`Swarms::regroup`].
@@ -75,11 +84,11 @@ impl Swarms {
                 self.sweep.swarms_left = slot;
             }
         }
-        self.sweep = Sweep {
+        let next = Sweep {
             swarms_left: self.swarms.len(),
-            peers_left: None,
-            regrouping: false,
+            ..Sweep::default()
         };
+        self.busiest = std::mem::replace(&mut self.sweep, next).busiest;
         true
     }
 
@@ -112,10 +121,11 @@ impl Swarms {
         if Ipv6Addr::peers(swarm).is_some() {
             done &= sweeper.sweep(Ipv6Addr::peers_mut(swarm), &mut left.ipv6, budget);
         }
+        swarm.changed |= sweeper.changed;
         if done {
             self.sweep.peers_left = None;
+            self.sweep.busiest.offer(swarm);
         }
-        swarm.changed |= sweeper.changed;
         if swarm.len() != before {
             self.note_size(slot);
         }

@@ -1,10 +1,12 @@
 //! What a client is told: counts, times, and the peers chosen for it.
 
 use super::Settings;
+use super::handed_out::HandedOut;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
-    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Selection, Swarm, Table, Wanted,
+    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Peers, Pick, Selection, Swarm, Table,
+    Wanted,
 };
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -32,6 +34,48 @@ pub(super) struct Sources<'a> {
     pub external: Option<&'a Learned>,
 }
 
+/// One of these sources.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Source {
+    Swarm,
+    Neighbors,
+    External,
+}
+
+/// The peers chosen for a client, in the order in which it sees them.
+pub(super) struct Chosen<'a, A> {
+    /// In the order of [`Source`].
+    tables: &'a [Table<'a, A>],
+    picks: &'a [Pick],
+}
+
+impl<'a, A: Family> Chosen<'a, A> {
+    /// Where each comes from, and its position among the peers of that source.
+    pub fn peers(&self) -> impl Iterator<Item = (Source, &'a Peers<A>, usize)> {
+        const SOURCES: [Source; 3] = [Source::Swarm, Source::Neighbors, Source::External];
+        self.picks.iter().map(|pick| {
+            let table = pick.table as usize;
+            let peers = self.tables[table].peers;
+            (SOURCES[table], peers, pick.position as usize)
+        })
+    }
+
+    fn write(&self, list: &mut PeerList, with_ids: bool) {
+        list.compact.resize(self.picks.len() * A::COMPACT, 0);
+        let places = list.compact.chunks_exact_mut(A::COMPACT);
+        for ((_, peers, position), place) in self.peers().zip(places) {
+            let (ip, port) = peers.endpoint(position);
+            ip.write(port, place);
+        }
+        if with_ids {
+            let known = |source| source == Source::Swarm;
+            let ids = self.peers();
+            let ids = ids.map(|(source, peers, at)| known(source).then(|| peers.id(at)));
+            list.ids.extend(ids);
+        }
+    }
+}
+
 /// What choosing takes beside that.
 pub(super) struct Chooser<'a> {
     pub settings: &'a Settings,
@@ -39,6 +83,8 @@ pub(super) struct Chooser<'a> {
     pub keys: &'a HashKeys,
     pub selection: &'a mut Selection,
     pub random: &'a mut fastrand::Rng,
+    /// `None` if nobody is given anything.
+    pub handed_out: Option<&'a mut HandedOut>,
     pub now: Timestamp,
 }
 
@@ -51,15 +97,21 @@ impl Chooser<'_> {
         reply: &mut AnnounceReply,
     ) {
         reply.counts = sources.swarm.map_or_else(Counts::default, Swarm::counts);
-        self.choose::<Ipv4Addr>(client, sources, &mut reply.peers);
-        self.choose::<Ipv6Addr>(client, sources, &mut reply.peers6);
+        let with_ids = !client.announce.compact && !client.announce.no_peer_id;
+        self.choose::<Ipv4Addr>(client, sources, |chosen| {
+            chosen.write(&mut reply.peers, with_ids);
+        });
+        self.choose::<Ipv6Addr>(client, sources, |chosen| {
+            chosen.write(&mut reply.peers6, with_ids);
+        });
     }
 
-    fn choose<A: Family + Learnable>(
+    /// Chooses peers of one family, and hands them on.
+    pub fn choose<A: Family + Learnable>(
         &mut self,
         client: Client<'_>,
         sources: Sources<'_>,
-        list: &mut PeerList,
+        take: impl FnOnce(Chosen<'_, A>),
     ) {
         let announce = client.announce;
         let asker = Asker {
@@ -89,17 +141,20 @@ impl Chooser<'_> {
         let chosen =
             self.selection
                 .choose(tables, self.keys, &asker, self.groups, &wanted, self.random);
-        let with_ids = !announce.compact && !announce.no_peer_id;
-        for pick in chosen {
-            let peers = tables[pick.table as usize].peers;
-            let (ip, port) = peers.endpoint(pick.position as usize);
-            ip.write(&mut list.compact);
-            list.compact.extend_from_slice(&port.to_be_bytes());
-            if with_ids {
-                let known = (pick.table == 0).then(|| peers.id(pick.position as usize));
-                list.ids.push(known);
+        if let Some(handed_out) = &mut self.handed_out {
+            if client.is_neighbor {
+                handed_out.count_for_neighbor(chosen.len());
+            } else {
+                // Peers of a group mostly stand side by side.
+                for run in chosen.chunk_by(|one, next| one.group == next.group) {
+                    handed_out.count(run[0].group, run.len());
+                }
             }
         }
+        take(Chosen {
+            tables,
+            picks: chosen,
+        });
     }
 
     fn wanted(&self, client: Client<'_>) -> Wanted {

@@ -193,6 +193,7 @@ pub(super) struct WaitId(u64);
 pub(super) struct Waiting {
     pub ticket: Ticket,
     pub ip: IpAddr,
+    pub since: Now,
     pub wants: Waits,
 }
 
@@ -243,6 +244,11 @@ impl External {
             self.by_age.push_back((now, key.clone()));
         }
         self.lists.entry(key.clone()).or_default()
+    }
+
+    /// The list of a tracker, as it is.
+    pub fn look_at_list(&self, key: &ListKey) -> Option<&List> {
+        self.lists.get(key)
     }
 
     pub fn known_list(&mut self, key: &ListKey) -> Option<&mut List> {

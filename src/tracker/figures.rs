@@ -1,24 +1,37 @@
 //! What has been done so far, in numbers: for the log's line a minute and for whoever asks.
 
+use super::Purpose;
+use super::answer_times::AnswerTimes;
+use super::handed_out::HandedOut;
 use std::collections::BTreeMap;
 use std::fmt;
 
 /// Everything since the start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Figures {
     /// Announces answered, forwarded ones included.
     pub announces: u64,
-    /// Scrapes answered, forwarded ones included.
+    /// Scrapes answered, forwarded ones included, but for those of everything.
     pub scrapes: u64,
+    /// Scrapes of everything.
+    pub full_scrapes: u64,
     /// Announces and scrapes that were forwarded.
     pub forwarded: u64,
-    /// What was asked of others.
-    pub upstream: UpstreamFigures,
+    /// Requests that were answered with a failure reason, by this tracker's own judgement.
+    pub refused: u64,
+    /// Peers handed out.
+    pub handed_out: HandedOut,
+    /// How long answers took.
+    pub answer_times: AnswerTimes,
+    /// What was asked of neighbors.
+    pub neighbors: UpstreamFigures,
+    /// What was asked of external trackers.
+    pub external: UpstreamFigures,
     /// What was told to the database.
     pub database: DatabaseFigures,
 }
 
-/// What was asked of neighbors and external trackers.
+/// What was asked of neighbors or of external trackers.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamFigures {
     /// Fetches that were queued.
@@ -37,6 +50,21 @@ pub struct UpstreamFigures {
     pub took_ms: u64,
 }
 
+/// What came of asking a neighbor, since it has been one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NeighborFigures {
+    /// Questions.
+    pub asked: u64,
+    /// Those that it answered.
+    pub answered: u64,
+    /// Those that it did not answer.
+    pub failed: u64,
+    /// Peers in all its answers.
+    pub peers: u64,
+    /// It has not answered the last question that is over; `None` if there is none yet.
+    pub is_down: Option<bool>,
+}
+
 /// What was told to the database.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DatabaseFigures {
@@ -48,7 +76,49 @@ pub struct DatabaseFigures {
     pub refused: u64,
 }
 
+impl UpstreamFigures {
+    /// Counts a fetch that brought no answer.
+    pub(super) fn fail(&mut self, reason: &'static str) {
+        *self.failed.entry(reason).or_default() += 1;
+    }
+
+    /// Writes what has been asked since the `earlier` figures, if anything.
+    fn write_since(
+        &self,
+        f: &mut fmt::Formatter<'_>,
+        whom: &str,
+        earlier: &UpstreamFigures,
+    ) -> fmt::Result {
+        if self == earlier {
+            return Ok(());
+        }
+        let asked = self.asked - earlier.asked;
+        write!(f, "; asked {whom} {asked} times")?;
+        let shared = self.shared - earlier.shared;
+        if shared > 0 {
+            write!(f, " for {shared} more")?;
+        }
+        write!(f, ": {} answers", self.answered - earlier.answered)?;
+        for (reason, count) in &self.failed {
+            let new = count - earlier.failed.get(reason).unwrap_or(&0);
+            if new > 0 {
+                write!(f, ", {new} {reason}")?;
+            }
+        }
+        write!(f, ", {} not asked", self.declined - earlier.declined)
+    }
+}
+
 impl Figures {
+    /// Where a fetch for this purpose is counted.
+    pub(super) fn upstream_mut(&mut self, purpose: &Purpose) -> &mut UpstreamFigures {
+        if purpose.is_neighbor() {
+            &mut self.neighbors
+        } else {
+            &mut self.external
+        }
+    }
+
     /// What has been done since the `earlier` figures, in a few words.
     pub fn since<'a>(&'a self, earlier: &'a Figures) -> impl fmt::Display + 'a {
         Since { now: self, earlier }
@@ -70,25 +140,10 @@ impl fmt::Display for Since<'_> {
             now.scrapes - earlier.scrapes,
             now.forwarded - earlier.forwarded
         )?;
-        let (ours, before) = (&now.upstream, &earlier.upstream);
-        let answered = ours.answered - before.answered;
-        let asked = ours.asked - before.asked;
-        if ours != before {
-            let declined = ours.declined - before.declined;
-            let shared = ours.shared - before.shared;
-            write!(
-                f,
-                "; asked others {asked} times for {} more: {answered} answers",
-                shared
-            )?;
-            for (reason, count) in &ours.failed {
-                let new = count - before.failed.get(reason).unwrap_or(&0);
-                if new > 0 {
-                    write!(f, ", {new} {reason}")?;
-                }
-            }
-            write!(f, ", {declined} not asked")?;
-        }
+        let (ours, before) = (&now.neighbors, &earlier.neighbors);
+        ours.write_since(f, "neighbors", before)?;
+        let (ours, before) = (&now.external, &earlier.external);
+        ours.write_since(f, "external trackers", before)?;
         let rows = now.database.written - earlier.database.written;
         if now.database.is_down {
             f.write_str("; the database is away")?;
@@ -116,15 +171,19 @@ mod tests {
             now.since(&earlier).to_string(),
             "10 announces, 0 scrapes, 0 of them forwarded"
         );
-        now.upstream.asked = 4;
-        now.upstream.answered = 2;
-        now.upstream.failed.insert("timeout", 2);
-        now.upstream.shared = 9;
+        now.neighbors.asked = 1;
+        now.neighbors.answered = 1;
+        now.external.asked = 4;
+        now.external.answered = 2;
+        now.external.fail("timeout");
+        now.external.fail("timeout");
+        now.external.shared = 9;
         now.database.is_down = true;
         assert_eq!(
             now.since(&earlier).to_string(),
-            "10 announces, 0 scrapes, 0 of them forwarded; asked others 4 times for 9 more: \
-             2 answers, 2 timeout, 0 not asked; the database is away"
+            "10 announces, 0 scrapes, 0 of them forwarded; asked neighbors 1 times: 1 answers, \
+             0 not asked; asked external trackers 4 times for 9 more: 2 answers, 2 timeout, \
+             0 not asked; the database is away"
         );
     }
 }

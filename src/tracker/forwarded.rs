@@ -33,6 +33,8 @@ impl Tracker {
         now: Now,
     ) -> Option<Answer<'_>> {
         self.figures.forwarded += 1;
+        // Taken back if the answer comes later.
+        self.turn.forwarded += 1;
         answer::clear(&mut self.reply);
         let caller = Caller { ip, ticket };
         let (mode, share) = self.settings.forward.rule(&forwarded.target.host);
@@ -44,7 +46,7 @@ impl Tracker {
         match forwarded.wants {
             Wants::Scrape(hashes) => {
                 if mode == Mode::Never {
-                    return Some(Answer::Scrape(self.handle_scrape(hashes)));
+                    return Some(Answer::Scrape(self.scrape(hashes)));
                 }
                 let request = UpstreamRequest::Scrape {
                     hashes: hashes.clone(),
@@ -113,7 +115,13 @@ impl Tracker {
                 group,
                 own_times: mode == Mode::Always,
             };
-            self.let_wait(id, Waiting { ticket, ip, wants }, now);
+            let waiting = Waiting {
+                ticket,
+                ip,
+                since: now,
+                wants,
+            };
+            self.let_wait(id, waiting, now);
             return None;
         }
         let refused = self.fill_shared(&announce, ip, group, &key, missing || must_ask, now);
@@ -121,7 +129,7 @@ impl Tracker {
     }
 
     /// Of which kind a client is, as far as an external tracker's answer goes.
-    fn asked(&self, announce: &Announce) -> Asked {
+    pub(super) fn asked(&self, announce: &Announce) -> Asked {
         let numwant = announce.numwant.unwrap_or(self.settings.numwant);
         Asked {
             seeder: announce.seeder,
@@ -144,7 +152,7 @@ impl Tracker {
         let list = self.external.list(key, now.timestamp());
         if mode == Mode::IfNeeded && list.fetching.is_some() {
             list.waiting.push(id);
-            self.figures.upstream.shared += 1;
+            self.figures.external.shared += 1;
             return Some(id);
         }
         let purpose = match mode {
@@ -177,7 +185,12 @@ impl Tracker {
         let policy = self.settings.forward.policy.clone();
         let id = self.external.next_id();
         let asked = self.ask(question, &policy, Purpose::Client(id), (now, deadline));
-        let waiting = Waiting { ticket, ip, wants };
+        let waiting = Waiting {
+            ticket,
+            ip,
+            since: now,
+            wants,
+        };
         if asked.is_ok() {
             self.let_wait(id, waiting, now);
             return None;
@@ -190,6 +203,7 @@ impl Tracker {
     }
 
     fn let_wait(&mut self, id: WaitId, waiting: Waiting, now: Now) {
+        self.turn.forwarded -= 1;
         let deadline = self.deadline(now);
         self.external.wait(id, waiting, deadline);
     }
@@ -213,16 +227,22 @@ impl Tracker {
         purpose: Purpose,
         times: (Now, Now),
     ) -> Result<(), Declined> {
+        let host =
+            (!purpose.is_neighbor()).then(|| (question.target.host.clone(), question.target.port));
+        let figures = self.figures.upstream_mut(&purpose);
         let asked = self.upstreams.ask(question, policy, purpose, times);
         match asked {
-            Ok(()) => self.figures.upstream.asked += 1,
-            Err(_) => self.figures.upstream.declined += 1,
+            Ok(()) => {
+                figures.asked += 1;
+                host.iter().for_each(|host| self.hosts.ask(host));
+            }
+            Err(_) => figures.declined += 1,
         }
         asked
     }
 
     /// Whether the network itself has enough peers for a client, of those that it may be given.
-    fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
+    pub(super) fn has_enough(&self, announce: &Announce, group: GroupId) -> bool {
         let is_for = |class: &Class| class.is_for(group, announce.seeder, &self.groups);
         let swarm = self.swarms.get(&announce.info_hash);
         let members = swarm.map_or(0, |swarm| swarm.members(is_for));

@@ -71,6 +71,7 @@ impl Learned {
     ) {
         self.in_places(places);
         self.expire(now, places.keys);
+        let source = Hearsay { source, heard: now };
         for peer in peers {
             match peer.ip().to_canonical() {
                 IpAddr::V4(ip) => add(&mut self.ipv4, ip, peer.port(), source, until, places),
@@ -113,13 +114,14 @@ fn add<A: Address>(
     peers: &mut Peers<A>,
     ip: A,
     port: u16,
-    source: u16,
+    source: Hearsay,
     until: Timestamp,
     places: Places<'_>,
 ) {
     if let Some(position) = peers.find(ip, port, places.keys) {
         let mut known = peers.get(position);
         known.last_announce = known.last_announce.max(until);
+        known.id = source.id();
         peers.set(position, known);
         return;
     }
@@ -132,7 +134,7 @@ fn add<A: Address>(
     let peer = Peer {
         ip,
         port,
-        id: source_id(source),
+        id: source.id(),
         marks: Marks::default(),
         stamp: Stamp::at(until),
         last_announce: until,
@@ -141,11 +143,30 @@ fn add<A: Address>(
     peers.insert(class, peer, places.keys);
 }
 
-/// Where a peer comes from, in the place of the id that nobody has told.
-fn source_id(source: u16) -> PeerId {
-    let mut id = [0; 20];
-    id[..2].copy_from_slice(&source.to_be_bytes());
-    PeerId(id)
+/// Who has told of a peer last, and when. It is kept in the place of the id that nobody has told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Hearsay {
+    /// Tells the sources of one list from each other.
+    pub source: u16,
+    pub heard: Timestamp,
+}
+
+impl Hearsay {
+    fn id(self) -> PeerId {
+        let mut id = [0; 20];
+        id[..2].copy_from_slice(&self.source.to_be_bytes());
+        id[2..6].copy_from_slice(&self.heard.0.to_be_bytes());
+        PeerId(id)
+    }
+
+    /// What the id of a learned peer says.
+    pub fn of(id: PeerId) -> Hearsay {
+        let [high, low, a, b, c, d, ..] = id.0;
+        Hearsay {
+            source: u16::from_be_bytes([high, low]),
+            heard: Timestamp(u32::from_be_bytes([a, b, c, d])),
+        }
+    }
 }
 
 fn regroup<A: Address>(peers: &mut Peers<A>, places: Places<'_>) {

@@ -4,41 +4,60 @@
 //! is a list of such calls.
 
 mod answer;
+mod answer_times;
 mod census;
+mod explain;
 mod external;
 mod figures;
 mod forwarded;
+mod handed_out;
+mod history;
+mod hosts;
 mod learned;
 mod neighbors;
+mod overview;
 mod persistence;
 mod relayed;
 mod settings;
 mod upkeep;
 mod upstreams;
 
-pub use census::FullScrape;
+pub use answer_times::{AnswerTimes, Histogram};
+pub use explain::{
+    Explanation, ExternalTracker, GroupLabel, Inquiry, Origin, PeerReport, SwarmReport,
+};
 pub use external::{ForwardSettings, Mode, TrackerRule};
-pub use figures::{DatabaseFigures, Figures, UpstreamFigures};
+pub use figures::{DatabaseFigures, Figures, NeighborFigures, UpstreamFigures};
+pub use handed_out::HandedOut;
+pub use history::{History, Sample};
+pub use hosts::HostFigures;
 pub use neighbors::NeighborSettings;
+pub use overview::ExternalHost;
 pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{FetchError, Job, Outcome, Ticket};
+use crate::job::{FetchError, HashList, Job, Outcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm, Swarms,
 };
 use crate::time::Now;
 use answer::{Chooser, Client, Sources};
+use answer_times::Turn;
 use census::Census;
 use external::{External, ListKey, WaitId};
+use hosts::Hosts;
 use learned::Places;
 use neighbors::Neighbors;
 use persistence::Persistence;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use upstreams::Upstreams;
+
+/// How long a scrape of everything is given out at least, in milliseconds.
+const FRESH_SCRAPE: u64 = 60_000;
 
 /// The tracker.
 #[derive(Debug)]
@@ -50,7 +69,8 @@ pub struct Tracker {
     /// Groups that wait until all peers have been put into the present ones.
     next_groups: Option<PeerGroups>,
     swarms: Swarms,
-    census: Census,
+    full_scrape: Census<(InfoHash, Counts), Arc<[u8]>>,
+    hash_list: Census<InfoHash, HashList>,
     neighbors: Neighbors,
     external: External,
     upstreams: Upstreams<Purpose>,
@@ -58,6 +78,11 @@ pub struct Tracker {
     /// Swarms below this place have still to be shown to the neighbors.
     to_be_noted: usize,
     figures: Figures,
+    /// What has been answered in this turn of the loop.
+    turn: Turn,
+    history: History,
+    /// External trackers by name.
+    hosts: Hosts,
     /// As they were in the last line of the log.
     logged: Figures,
     next_line: Now,
@@ -66,7 +91,7 @@ pub struct Tracker {
     persistence: Option<Persistence>,
     jobs: Vec<Job>,
     /// Answers that are written already, for those who wait.
-    deliveries: VecDeque<(Ticket, Arc<[u8]>)>,
+    deliveries: VecDeque<(Ticket, Answer<'static>)>,
     // Memory that is used again with each announce.
     selection: Selection,
     reply: AnnounceReply,
@@ -96,6 +121,12 @@ enum Purpose {
     Neighbor(Arc<str>, InfoHash),
 }
 
+impl Purpose {
+    fn is_neighbor(&self) -> bool {
+        matches!(self, Purpose::Neighbor(..))
+    }
+}
+
 /// What somebody is told.
 #[derive(Debug)]
 pub enum Answer<'a> {
@@ -107,6 +138,8 @@ pub enum Answer<'a> {
     Failure(Failure),
     /// Something that is written already.
     Written(Arc<[u8]>),
+    /// The hash list.
+    HashList(HashList),
 }
 
 impl Tracker {
@@ -127,12 +160,16 @@ impl Tracker {
             groups,
             groups_version: 0,
             next_groups: None,
-            census: Census::default(),
+            full_scrape: Census::default(),
+            hash_list: Census::default(),
             neighbors,
             external: External::default(),
             random,
             to_be_noted: 0,
             figures: Figures::default(),
+            turn: Turn::default(),
+            history: History::new(now),
+            hosts: Hosts::default(),
             logged: Figures::default(),
             next_line: now.plus(upkeep::MINUTE),
             next_sweep: now,
@@ -146,6 +183,7 @@ impl Tracker {
     /// Takes an announce from a client at `ip` and says what to answer.
     pub fn handle_announce(&mut self, announce: &Announce, ip: IpAddr, now: Now) -> &AnnounceReply {
         self.figures.announces += 1;
+        self.turn.announces += 1;
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
         let entered = if is_neighbor {
@@ -216,9 +254,7 @@ impl Tracker {
         Some(Entered { group, swarm })
     }
 
-    /// Fills the reply with counts and peers: those of the `swarm` at this place, those that
-    /// neighbors have told of, and for a client of an external tracker those of its `list`. A
-    /// neighbor gets the first only.
+    /// Fills the reply with counts and peers.
     fn choose_peers(
         &mut self,
         client: Client<'_>,
@@ -226,6 +262,20 @@ impl Tracker {
         list: Option<&ListKey>,
         now: Now,
     ) {
+        let (mut chooser, sources, reply) = self.choice(client, swarm, list, now);
+        chooser.choose_all(client, sources, reply);
+    }
+
+    /// What to choose from and by what, and the reply to fill. Peers are those of the `swarm` at this
+    /// place, those that neighbors have told of, and for a client of an external tracker those of
+    /// its `list`. A neighbor gets the first only.
+    fn choice(
+        &mut self,
+        client: Client<'_>,
+        swarm: Option<usize>,
+        list: Option<&ListKey>,
+        now: Now,
+    ) -> (Chooser<'_>, Sources<'_>, &mut AnnounceReply) {
         let info_hash = &client.announce.info_hash;
         let places = Places::new(&self.groups, self.groups_version, &self.swarms);
         let neighbors = (!client.is_neighbor)
@@ -237,15 +287,16 @@ impl Tracker {
             neighbors,
             external: list.map(|list| list.learned.in_places(places)),
         };
-        let mut chooser = Chooser {
+        let chooser = Chooser {
             settings: &self.settings,
             groups: &self.groups,
             keys: self.swarms.keys(),
             selection: &mut self.selection,
             random: &mut self.random,
+            handed_out: Some(&mut self.figures.handed_out),
             now: now.timestamp(),
         };
-        chooser.choose_all(client, sources, &mut self.reply);
+        (chooser, sources, &mut self.reply)
     }
 
     /// Says when the client shall come again: soon if it was not told all.
@@ -273,7 +324,12 @@ impl Tracker {
     }
 
     /// The counts of some swarms, sorted by info hash, each once.
-    pub fn handle_scrape(&mut self, mut hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+    pub fn handle_scrape(&mut self, hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
+        self.turn.scrapes += 1;
+        self.scrape(hashes)
+    }
+
+    fn scrape(&mut self, mut hashes: Vec<InfoHash>) -> Vec<(InfoHash, Counts)> {
         self.figures.scrapes += 1;
         hashes.sort_unstable();
         hashes.dedup();
@@ -281,29 +337,58 @@ impl Tracker {
         hashes.into_iter().map(counts).collect()
     }
 
-    /// Promises the counts of all swarms, unless they are not offered (`None`) or there already.
-    pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> Option<FullScrape> {
-        self.settings
-            .full_scrape
-            .then(|| self.census.ask(ticket, self.swarms.len(), now))
+    /// Promises the counts of all swarms to the ticket; false if they are not offered.
+    pub fn handle_full_scrape(&mut self, ticket: Ticket, now: Now) -> bool {
+        if self.settings.full_scrape {
+            self.figures.full_scrapes += 1;
+            let ready = self.full_scrape.ask(ticket, self.swarms.len(), now);
+            let answer = ready.map(|body| (ticket, Answer::Written(body)));
+            self.deliveries.extend(answer);
+        }
+        self.settings.full_scrape
+    }
+
+    /// Promises the info hashes for which the network itself has peers to the ticket. Peers that
+    /// have expired count until they are swept, which is a minute at most.
+    pub fn handle_hash_list(&mut self, ticket: Ticket, now: Now) {
+        let ready = self.hash_list.ask(ticket, self.swarms.len(), now);
+        let answer = ready.map(|list| (ticket, Answer::HashList(list)));
+        self.deliveries.extend(answer);
+    }
+
+    /// Takes note of a request that was answered with a failure reason.
+    pub fn note_refusal(&mut self) {
+        self.figures.refused += 1;
+    }
+
+    /// Takes note that a turn of the loop took so long: in it, what was asked since the last was
+    /// answered.
+    pub fn handle_end_of_turn(&mut self, took: Duration) {
+        let turn = std::mem::take(&mut self.turn);
+        self.figures.answer_times.add(turn, took);
     }
 
     /// Takes what a worker has done.
     pub fn handle_outcome(&mut self, outcome: Outcome, now: Now) {
         match outcome {
             Outcome::FullScrape(body) => {
-                let waiting = self.census.finish(body.clone(), now);
-                let deliveries = waiting.into_iter().map(|ticket| (ticket, body.clone()));
-                self.deliveries.extend(deliveries);
+                let waiting = self.full_scrape.finish(body.clone(), now, FRESH_SCRAPE);
+                let answers = waiting.map(|ticket| (ticket, Answer::Written(body.clone())));
+                self.deliveries.extend(answers);
+            }
+            Outcome::HashList(list) => {
+                let waiting = self.hash_list.finish(list.clone(), now, 0);
+                let answers = waiting.map(|ticket| (ticket, Answer::HashList(list.clone())));
+                self.deliveries.extend(answers);
             }
             Outcome::Fetched {
                 id,
                 result,
                 took_ms,
             } => {
-                self.count_fetched(&result, took_ms);
                 let is_down = result.as_ref().is_err_and(FetchError::is_about_the_host);
-                if let Some(purpose) = self.upstreams.finish(id, !is_down, now) {
+                if let Some((host, purpose)) = self.upstreams.finish(id, !is_down, now) {
+                    self.count_fetched(&host, &purpose, &result, took_ms);
                     self.take_fetched(purpose, result, now);
                 }
             }
@@ -312,11 +397,13 @@ impl Tracker {
 
     /// The next answer for somebody who was told to wait.
     pub fn next_answer(&mut self, now: Now) -> Option<(Ticket, Answer<'_>)> {
-        if let Some((ticket, body)) = self.deliveries.pop_front() {
-            return Some((ticket, Answer::Written(body)));
+        if let Some(delivery) = self.deliveries.pop_front() {
+            return Some(delivery);
         }
         self.external.end_waiting(now);
         let ready = self.external.next_ready()?;
+        let waited = Duration::from_millis(now.0.saturating_sub(ready.waiting.since.0));
+        self.figures.answer_times.forwarded.add(1, waited);
         Some((ready.waiting.ticket, self.answer_waiting(ready, now)))
     }
 
@@ -328,16 +415,6 @@ impl Tracker {
     /// The settings in force.
     pub fn settings(&self) -> &Settings {
         &self.settings
-    }
-
-    /// What has been done since the start.
-    pub fn figures(&self) -> &Figures {
-        &self.figures
-    }
-
-    /// The swarms, for whoever wants figures.
-    pub fn swarms(&self) -> &Swarms {
-        &self.swarms
     }
 
     fn liveness(&self, now: Now) -> Liveness {

@@ -1,6 +1,7 @@
 //! Partners' trackers: each is asked about every torrent that matters here, soon after its first
 //! announce and then once in a while, evenly spread, and never on the way of an answer.
 
+use super::figures::NeighborFigures;
 use super::learned::{Learned, Places};
 use super::upstreams::Question;
 use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
@@ -54,12 +55,15 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Neighbors {
     neighbors: Vec<Neighbor>,
+    last_number: u16,
     learned: HashMap<InfoHash, Learned>,
 }
 
 #[derive(Debug)]
 struct Neighbor {
     settings: NeighborSettings,
+    /// Its peers are known by it; it stays the same as long as the name does.
+    number: u16,
     /// Torrents it has not been asked about, or in vain.
     fresh: VecDeque<InfoHash>,
     /// Torrents it was asked about, and when it shall be again; in order.
@@ -69,6 +73,7 @@ struct Neighbor {
     /// Not to be asked before.
     not_before: Now,
     failures: u32,
+    figures: NeighborFigures,
 }
 
 impl Neighbors {
@@ -81,7 +86,10 @@ impl Neighbors {
                 .position(|one| one.settings.name == settings.name);
             let mut neighbor = match same {
                 Some(place) => old.swap_remove(place),
-                None => Neighbor::new(settings.clone(), self.learned_about()),
+                None => {
+                    self.last_number = self.last_number.wrapping_add(1);
+                    Neighbor::new(settings.clone(), self.last_number, self.learned_about())
+                }
             };
             neighbor.settings = settings.clone();
             self.neighbors.push(neighbor);
@@ -149,14 +157,13 @@ impl Neighbors {
         now: Now,
         places: Places<'_>,
     ) {
-        let place = self
-            .neighbors
-            .iter()
-            .position(|one| &*one.settings.name == name);
-        let Some(place) = place else {
+        let Some(neighbor) = self.named(name) else {
             return;
         };
-        let neighbor = &mut self.neighbors[place];
+        let figures = &mut neighbor.figures;
+        figures.answered += 1;
+        figures.peers += peers.len() as u64;
+        figures.is_down = Some(false);
         if neighbor.failures > 0 {
             info!("neighbor {name:?} answers again");
             neighbor.failures = 0;
@@ -166,24 +173,23 @@ impl Neighbors {
         until.0 = until
             .0
             .saturating_add(neighbor.settings.peers_expiry_interval);
+        let number = neighbor.number;
         if !peers.is_empty() {
             let learned = self.learned.entry(info_hash).or_default();
-            learned.add(peers, place as u16, until, now, places);
+            learned.add(peers, number, until, now, places);
         }
     }
 
     /// Takes note that a neighbor has not answered.
     pub fn handle_failure(&mut self, name: &str, info_hash: InfoHash, reason: &str, now: Now) {
-        let found = self
-            .neighbors
-            .iter_mut()
-            .find(|one| &*one.settings.name == name);
-        let Some(neighbor) = found else {
+        let Some(neighbor) = self.named(name) else {
             return;
         };
         if neighbor.failures == 0 {
             warn!("neighbor {name:?} does not answer: {reason}; trying on at least once a minute");
         }
+        neighbor.figures.failed += 1;
+        neighbor.figures.is_down = Some(true);
         let pause = (FIRST_PAUSE << neighbor.failures.min(6)).min(LONGEST_PAUSE);
         neighbor.failures = neighbor.failures.saturating_add(1);
         neighbor.not_before = now.plus(pause);
@@ -198,6 +204,23 @@ impl Neighbors {
         neighbor.fresh.push_back(info_hash);
     }
 
+    /// All by name, in the operator's order.
+    pub fn figures(&self) -> impl Iterator<Item = (&Arc<str>, NeighborFigures)> {
+        let neighbors = self.neighbors.iter();
+        neighbors.map(|one| (&one.settings.name, one.figures))
+    }
+
+    fn named(&mut self, name: &str) -> Option<&mut Neighbor> {
+        let mut neighbors = self.neighbors.iter_mut();
+        neighbors.find(|one| &*one.settings.name == name)
+    }
+
+    /// The name of the neighbor whose peers are known by this number, unless it is none any more.
+    pub fn name_of(&self, number: u16) -> Option<&Arc<str>> {
+        let neighbor = self.neighbors.iter().find(|one| one.number == number);
+        neighbor.map(|neighbor| &neighbor.settings.name)
+    }
+
     /// What was learned of a torrent.
     pub fn learned(&mut self, info_hash: &InfoHash, places: Places<'_>) -> Option<&Learned> {
         let learned = self.learned.get_mut(info_hash)?;
@@ -206,14 +229,16 @@ impl Neighbors {
 }
 
 impl Neighbor {
-    fn new(settings: NeighborSettings, fresh: VecDeque<InfoHash>) -> Neighbor {
+    fn new(settings: NeighborSettings, number: u16, fresh: VecDeque<InfoHash>) -> Neighbor {
         Neighbor {
             settings,
+            number,
             known: fresh.iter().copied().collect(),
             fresh,
             due: VecDeque::new(),
             not_before: Now(0),
             failures: 0,
+            figures: NeighborFigures::default(),
         }
     }
 
@@ -263,6 +288,7 @@ impl Neighbor {
                 port: 0,
             },
         };
+        self.figures.asked += 1;
         Some(Due {
             name: self.settings.name.clone(),
             info_hash,

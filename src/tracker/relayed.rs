@@ -5,7 +5,7 @@ use super::answer::Client;
 use super::external::{ListKey, Ready, Waiting, Waits};
 use super::{Answer, Tracker, answer};
 use crate::bittorrent::{Announce, Counts, Failure, InfoHash, UpstreamReply};
-use crate::swarm::{Address, GroupId};
+use crate::swarm::GroupId;
 use crate::time::Now;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -101,14 +101,16 @@ impl Tracker {
         let numwant = announce.numwant.unwrap_or(self.settings.numwant);
         let places = numwant.min(self.settings.max_numwant) as usize;
         for peer in &said.peers {
+            let group = self.groups.find(peer.ip());
             let (list, length) = match peer {
                 SocketAddr::V4(_) => (&mut reply.peers, 6),
                 SocketAddr::V6(_) => (&mut reply.peers6, 18),
             };
             if list.compact.len() < places * length {
+                self.figures.handed_out.count(group, 1);
                 match peer {
-                    SocketAddr::V4(peer) => peer.ip().write(&mut list.compact),
-                    SocketAddr::V6(peer) => peer.ip().write(&mut list.compact),
+                    SocketAddr::V4(peer) => list.compact.extend_from_slice(&peer.ip().octets()),
+                    SocketAddr::V6(peer) => list.compact.extend_from_slice(&peer.ip().octets()),
                 }
                 list.compact.extend_from_slice(&peer.port().to_be_bytes());
             }
@@ -132,7 +134,7 @@ impl Tracker {
         said: &UpstreamReply,
         share: bool,
     ) -> Vec<(InfoHash, Counts)> {
-        let mut files = self.handle_scrape(hashes);
+        let mut files = self.scrape(hashes);
         for (info_hash, counts) in &mut files {
             let found = said.files.iter().find(|(hash, _)| hash == info_hash);
             let theirs = found.map_or_else(Counts::default, |(_, counts)| *counts);

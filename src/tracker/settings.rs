@@ -22,6 +22,11 @@ pub struct Settings {
     pub max_scrape: usize,
     /// Whether a scrape without info hash is answered with everything.
     pub full_scrape: bool,
+    /// Groups up to this priority are the own network: for the figures that tell what stays inside,
+    /// and for the hash list.
+    pub inside_priority: u32,
+    /// With so many peers inside, a swarm is in the hash list.
+    pub hash_list_min_peers: u32,
     /// How often changes are written to the database; `None` without one. A reload does not
     /// change it.
     pub flush_interval: Option<u32>,
@@ -47,6 +52,8 @@ impl Default for Settings {
             outside_peers: 4,
             max_scrape: 100,
             full_scrape: false,
+            inside_priority: 0,
+            hash_list_min_peers: 1,
             flush_interval: None,
             rules: Rules {
                 max_peers: 20_000_000,

@@ -1,11 +1,13 @@
 //! What has to be done from time to time, a piece at a time: sweeps, writes, questions to
 //! neighbors, the log's line a minute, a reload; and the jobs that come of it.
 
+use super::hosts::Ended;
 use super::persistence::Persistence;
+use super::upstreams::HostName;
 use super::{Purpose, Settings, Tracker, neighbors};
 use crate::bittorrent::{InfoHash, UpstreamReply};
 use crate::job::{FetchError, Job, StoreJob, StoreOutcome};
-use crate::swarm::{GroupNames, PeerGroups};
+use crate::swarm::{Class, GroupNames, PeerGroups, Swarm};
 use crate::time::Now;
 use log::info;
 
@@ -22,6 +24,8 @@ impl Tracker {
     /// Puts new settings and groups into force. Peers keep their groups at first, by name, and
     /// are put into the new ones bit by bit.
     pub fn handle_reload(&mut self, settings: Settings, groups: PeerGroups) {
+        // What has been handed out so far is judged by the settings of its time.
+        self.take_history();
         self.swarms.set_rules(settings.rules.clone());
         self.upstreams.set_limits(settings.upstream_limits);
         self.neighbors.set(&settings.neighbors);
@@ -35,6 +39,9 @@ impl Tracker {
         if !self.swarms.is_regrouping()
             && let Some(groups) = self.next_groups.take()
         {
+            self.take_history();
+            self.figures.handed_out.regroup(&self.groups, &groups);
+            self.history.regroup(&self.figures);
             self.groups = groups;
             self.groups_version = self.groups_version.wrapping_add(1);
             self.swarms.regroup();
@@ -43,7 +50,10 @@ impl Tracker {
 
     /// When [`Tracker::handle_timeout`] wants to be called at the latest.
     pub fn next_timeout(&self) -> Now {
-        let is_busy = self.swarms.is_regrouping() || self.census.is_counting();
+        let is_busy = self.swarms.is_regrouping()
+            || self.full_scrape.is_counting()
+            || self.hash_list.is_counting()
+            || !self.deliveries.is_empty();
         if is_busy || self.to_be_noted > 0 {
             return Now(0);
         }
@@ -59,12 +69,7 @@ impl Tracker {
 
     /// Does a piece of what has to be done from time to time.
     pub fn handle_timeout(&mut self, now: Now) {
-        if let Some(files) = self.census.count(&self.swarms, SWEEP_PIECE) {
-            self.jobs.push(Job::WriteFullScrape {
-                files,
-                min_request_interval: self.settings.interval,
-            });
-        }
+        self.take_censuses();
         let liveness = self.liveness(now);
         if let Some(persistence) = &mut self.persistence {
             let was_loading = persistence.is_loading();
@@ -88,6 +93,25 @@ impl Tracker {
         let looked_at = self.swarms.len() + self.swarms.totals().peers();
         let pieces = looked_at / SWEEP_PIECE + 1;
         self.next_sweep = now.plus((pass / pieces as u64).max(1));
+    }
+
+    /// Goes on with what somebody wants to know of all swarms.
+    fn take_censuses(&mut self) {
+        let counts = |swarm: &Swarm| Some((swarm.info_hash(), swarm.counts()));
+        let counted = self.full_scrape.count(&self.swarms, SWEEP_PIECE, counts);
+        self.jobs.extend(counted.map(|files| Job::WriteFullScrape {
+            files,
+            min_request_interval: self.settings.interval,
+        }));
+        let (inside, least) = (self.inside_priority(), self.settings.hash_list_min_peers);
+        let is_inside = |class: &Class| self.groups.priority(class.group) <= inside;
+        let listed = |swarm: &Swarm| {
+            let is_listed = swarm.members(is_inside) >= least as usize;
+            is_listed.then_some(swarm.info_hash())
+        };
+        let counted = self.hash_list.count(&self.swarms, SWEEP_PIECE, listed);
+        self.jobs
+            .extend(counted.map(|hashes| Job::WriteHashList { hashes }));
     }
 
     /// Shows the neighbors swarms that did not begin with an announce they have seen: those from
@@ -130,6 +154,8 @@ impl Tracker {
             return;
         }
         self.next_line = now.plus(MINUTE);
+        self.take_history();
+        self.history.end_minute(now);
         let peers = self.swarms.totals().peers();
         let news = self.figures.since(&self.logged).to_string();
         info!(
@@ -139,19 +165,39 @@ impl Tracker {
         self.logged = self.figures.clone();
     }
 
+    /// Brings the history up to date.
+    pub(super) fn take_history(&mut self) {
+        let inside = self.inside_priority();
+        self.history.take(&self.figures, &self.groups, inside);
+    }
+
     pub(super) fn count_fetched(
         &mut self,
+        host: &HostName,
+        purpose: &Purpose,
         result: &Result<UpstreamReply, FetchError>,
         took_ms: u64,
     ) {
-        let upstream = &mut self.figures.upstream;
+        let upstream = self.figures.upstream_mut(purpose);
         upstream.took_ms += took_ms;
-        match result {
+        let ended = match result {
             Ok(reply) => {
                 upstream.answered += 1;
                 upstream.refused += u64::from(reply.failure.is_some());
+                if reply.failure.is_some() {
+                    Ended::Refused
+                } else {
+                    Ended::Answered
+                }
             }
-            Err(error) => *upstream.failed.entry(error.name()).or_default() += 1,
+            Err(error) => {
+                upstream.fail(error.name());
+                Ended::Failed
+            }
+        };
+        // Neighbors are counted where their schedule is.
+        if !purpose.is_neighbor() {
+            self.hosts.end(host, ended);
         }
     }
 
@@ -162,7 +208,11 @@ impl Tracker {
         }
         let mut late = Vec::new();
         let job = self.upstreams.next_job(now, &mut late);
-        for purpose in late {
+        for (host, purpose) in late {
+            self.figures.upstream_mut(&purpose).fail("no_worker");
+            if !purpose.is_neighbor() {
+                self.hosts.end(&host, Ended::Failed);
+            }
             self.give_up(purpose, "no worker was free in time", now);
         }
         job

@@ -46,7 +46,8 @@ impl fmt::Display for Declined {
     }
 }
 
-type HostName = (String, u16);
+/// A host name in small letters, and a port.
+pub(super) type HostName = (String, u16);
 
 /// Fetches that wait or are under way; `P` says what each is for.
 #[derive(Debug)]
@@ -168,8 +169,8 @@ impl<P> Upstreams<P> {
     }
 
     /// Takes out the next fetch for a worker. Those whose time is over are passed over, as are those
-    /// whose host is left alone since they were queued: their purposes come back as failed.
-    pub fn next_job(&mut self, now: Now, late: &mut Vec<P>) -> Option<Job> {
+    /// whose host is left alone since they were queued: they come back as failed.
+    pub fn next_job(&mut self, now: Now, late: &mut Vec<(HostName, P)>) -> Option<Job> {
         loop {
             if self.under_way.len() - self.pending >= self.limits.threads {
                 return None;
@@ -183,8 +184,8 @@ impl<P> Upstreams<P> {
                 let may_go = now < next.deadline && !host.is_left_alone(&next.policy, now);
                 if may_go {
                     host.under_way += 1;
-                } else if let Some((_, purpose)) = self.under_way.remove(&next.id) {
-                    late.push(purpose);
+                } else {
+                    late.extend(self.under_way.remove(&next.id));
                 }
                 may_go
             });
@@ -202,8 +203,8 @@ impl<P> Upstreams<P> {
         }
     }
 
-    /// Takes note of the end of a fetch and returns what it was for.
-    pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<P> {
+    /// Takes note of the end of a fetch and returns whom it asked and what it was for.
+    pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<(HostName, P)> {
         let (name, purpose) = self.under_way.remove(&id)?;
         let host = self.hosts.get_mut(&name)?;
         host.under_way = host.under_way.saturating_sub(1);
@@ -220,9 +221,15 @@ impl<P> Upstreams<P> {
         if host.failures == 0 && host.under_way == 0 && host.queue.is_empty() {
             self.hosts.remove(&name);
         } else {
-            self.get_ready(name);
+            self.get_ready(name.clone());
         }
-        Some(purpose)
+        Some((name, purpose))
+    }
+
+    /// For how many more milliseconds a host is left alone.
+    pub fn paused_for(&self, name: &HostName, now: Now) -> u64 {
+        let until = self.hosts.get(name).and_then(|host| host.paused_until);
+        until.map_or(0, |until| until.0.saturating_sub(now.0))
     }
 }
 
@@ -280,14 +287,26 @@ mod tests {
             Job::Fetch(fetch) => fetch.id,
             other => panic!("{other:?} is no fetch"),
         });
-        (ids.collect(), late)
+        let ids = ids.collect();
+        (ids, late.into_iter().map(|(_, purpose)| purpose).collect())
+    }
+
+    /// Ends a fetch and tells what it was for.
+    fn finish(
+        upstreams: &mut Upstreams<u32>,
+        id: FetchId,
+        answered: bool,
+        now: u64,
+    ) -> Option<u32> {
+        let (_, purpose) = upstreams.finish(id, answered, Now(now))?;
+        Some(purpose)
     }
 
     /// Has a single fetch fail.
     fn fail(upstreams: &mut Upstreams<u32>, now: u64) {
         ask(upstreams, "a", 0, now).unwrap();
         let (begun, _) = begin(upstreams, now);
-        assert_eq!(upstreams.finish(begun[0], false, Now(now)), Some(0));
+        assert_eq!(finish(upstreams, begun[0], false, now), Some(0));
     }
 
     #[test]
@@ -302,9 +321,13 @@ mod tests {
             ask(&mut upstreams, &format!("b{number}"), number, 0).unwrap();
         }
         assert_eq!(begin(&mut upstreams, 0).0.len(), 2, "six workers");
-        assert_eq!(upstreams.finish(from_a[1], true, Now(0)), Some(1));
+        assert_eq!(finish(&mut upstreams, from_a[1], true, 0), Some(1));
         assert_eq!(begin(&mut upstreams, 0).0.len(), 1);
-        assert_eq!(upstreams.finish(from_a[1], true, Now(0)), None, "only once");
+        assert_eq!(
+            finish(&mut upstreams, from_a[1], true, 0),
+            None,
+            "only once"
+        );
     }
 
     #[test]
@@ -338,7 +361,7 @@ mod tests {
         ask(&mut upstreams, "a", 2, 500).unwrap();
         let (begun, late) = begin(&mut upstreams, 1000);
         assert_eq!((begun.len(), late), (1, vec![1]));
-        assert_eq!(upstreams.finish(begun[0], true, Now(1000)), Some(2));
+        assert_eq!(finish(&mut upstreams, begun[0], true, 1000), Some(2));
         assert!(upstreams.hosts.is_empty() && upstreams.under_way.is_empty());
     }
 
@@ -354,6 +377,8 @@ mod tests {
         for pause in seconds.map(|seconds| seconds * 1000) {
             now += pause - 2;
             assert_eq!(ask(&mut upstreams, "a", 0, now), Err(Declined::HostIsDown));
+            let left = upstreams.paused_for(&("a".to_owned(), 80), Now(now));
+            assert_eq!(left, 1, "a millisecond is left of {pause}");
             assert_eq!(ask(&mut upstreams, "b", 0, now), Ok(()));
             assert_eq!(begin(&mut upstreams, now).0.len(), 1);
             upstreams.under_way.clear();

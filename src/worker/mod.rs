@@ -6,11 +6,13 @@ mod upstream;
 
 use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
-use crate::job::{FetchError, Job, Outcome};
+use crate::job::{FetchError, HashList, Job, Outcome};
 use crate::panics::survive;
 use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
 use log::debug;
+use siphasher::sip128::{Hasher128, SipHasher13};
+use std::hash::Hasher;
 use std::io;
 use std::thread::Builder;
 use std::time::{Duration, Instant};
@@ -33,19 +35,23 @@ fn work(desk: &Desk<Job, Outcome>) {
         // after the other, all workers.
         let failed = failed(&job);
         let outcome = survive(|| carry_out(job, &mut upstream));
-        desk.bring(outcome.unwrap_or(failed));
+        if let Some(outcome) = outcome.or(failed) {
+            desk.bring(outcome);
+        }
     }
 }
 
 /// What becomes of a job in which a fault of ours shows.
-fn failed(job: &Job) -> Outcome {
+fn failed(job: &Job) -> Option<Outcome> {
     match job {
-        Job::WriteFullScrape { .. } => Outcome::FullScrape(no_full_scrape().into()),
-        Job::Fetch(fetch) => Outcome::Fetched {
+        Job::WriteFullScrape { .. } => Some(Outcome::FullScrape(no_full_scrape().into())),
+        // Whoever goes by the list goes on with the one before, and not with an empty one.
+        Job::WriteHashList { .. } => None,
+        Job::Fetch(fetch) => Some(Outcome::Fetched {
             id: fetch.id,
             result: Err(FetchError::Internal),
             took_ms: 0,
-        },
+        }),
     }
 }
 
@@ -58,6 +64,7 @@ fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
             let body = write_full_scrape(files, min_request_interval);
             Outcome::FullScrape(body.into())
         }
+        Job::WriteHashList { hashes } => Outcome::HashList(write_hash_list(hashes)),
         Job::Fetch(fetch) => {
             let started = now();
             let result = upstream.fetch(&fetch);
@@ -103,10 +110,40 @@ fn no_full_scrape() -> Vec<u8> {
     body
 }
 
+fn write_hash_list(mut hashes: Vec<InfoHash>) -> HashList {
+    hashes.sort_unstable();
+    hashes.dedup();
+    let hashes: Vec<[u8; 20]> = hashes.into_iter().map(|hash| hash.0).collect();
+    let bytes = hashes.as_flattened();
+    let mut hasher = SipHasher13::new();
+    hasher.write(bytes);
+    HashList {
+        tag: format!("{:032x}", hasher.finish128().as_u128()).into(),
+        bytes: bytes.into(),
+    }
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "deadlines of blocking calls need the real clock"
 )]
 fn now() -> Instant {
     Instant::now()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hash_list_is_sorted_and_its_name_tells_it_from_others() {
+        let list = |hashes: &[u8]| {
+            let hashes = hashes.iter().map(|&byte| InfoHash([byte; 20]));
+            write_hash_list(hashes.collect())
+        };
+        assert_eq!(*list(&[2, 1, 2]).bytes, [[1; 20], [2; 20]].concat());
+        assert_eq!(list(&[2, 1, 2]), list(&[1, 2]));
+        assert_ne!(list(&[1, 2]).tag, list(&[1]).tag);
+        assert_ne!(list(&[1]).tag, list(&[]).tag);
+    }
 }

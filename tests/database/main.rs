@@ -21,6 +21,7 @@ mod full;
     reason = "the tests of the program use all of it"
 )]
 mod harness;
+mod hashlist;
 mod load;
 #[path = "../support/mariadb.rs"]
 mod mariadb;

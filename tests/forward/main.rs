@@ -16,6 +16,8 @@ mod access;
 mod aria2;
 mod bytes;
 mod connections;
+mod explain;
+mod figures;
 mod forms;
 #[path = "../program/harness/mod.rs"]
 #[expect(

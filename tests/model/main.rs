@@ -5,6 +5,7 @@
 //! `tests/proptest-regressions`, from which the next run begins.
 
 mod answer;
+mod explain;
 mod fairness;
 mod model;
 mod networks;
@@ -72,7 +73,12 @@ impl World {
     }
 
     fn announce(&mut self, announce: &Announce, ip: IpAddr) {
+        let explained = self.explain(announce, ip);
         let reply = self.tracker.handle_announce(announce, ip, self.now).clone();
+        if let Some(explained) = explained.filter(|_| announce.event != Event::Stopped) {
+            let given = self.priorities(announce.info_hash, &reply);
+            assert_eq!(given, explained, "what was explained and what was given");
+        }
         self.model.announce(announce, ip, self.tracker.swarms());
         let settings = self.tracker.settings();
         assert_eq!(reply.counts, self.model.counts(announce.info_hash));

@@ -11,6 +11,7 @@
     reason = "waiting with a deadline needs the real clock, and a helper fails its test by panicking"
 )]
 
+mod admin;
 mod announce;
 mod announce_answer;
 mod captures;
@@ -18,8 +19,10 @@ mod clients;
 mod command_line;
 mod descriptors;
 mod expiry;
+mod explain;
 mod fairness;
 mod harness;
+mod hash_list;
 mod http;
 mod http_errors;
 mod limits;
@@ -28,5 +31,7 @@ mod proxies;
 mod query;
 mod scrape;
 mod signals;
+mod stats;
+mod status;
 mod unix;
 mod visibility;

@@ -55,9 +55,8 @@ fn a_peer_id_may_be_escaped_or_not() {
     let tracker = Tracker::start();
     tracker.take(leecher(1).set("peer_id", "-qB4520-iE)gk1*Dn1+|").target());
     let same = leecher(2).set("peer_id", percent_encode(b"-qB4520-iE)gk1*Dn1+|"));
-    assert_eq!(
-        tracker.ports(same),
-        [],
+    assert!(
+        tracker.ports(same).is_empty(),
         "nobody is given a peer with a peer id like the asker's"
     );
     assert_eq!(tracker.ports(leecher(3)), [10_001]);
@@ -102,7 +101,10 @@ fn of_repeated_parameters_the_first_counts() {
     tracker.take(format!(
         "/announce?{query}&port=7777&left=0&event=stopped&event=started&info_hash=x&peer_id=x"
     ));
-    assert_eq!(tracker.ports(leecher(2)), [], "the first event is stopped");
+    assert!(
+        tracker.ports(leecher(2)).is_empty(),
+        "the first event is stopped"
+    );
     let reply = tracker.take(format!(
         "/announce?{query}&port=7777&left=0&info_hash=x&peer_id=x"
     ));

@@ -130,6 +130,14 @@ fn build(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failu
     })
 }
 
+/// An external tracker by its announce URL, as it is written: where it is, and by what its clients
+/// are told from those of others (see [`Forwarded::tracker`]).
+pub fn external_tracker(url: &[u8]) -> Result<(Target, Box<[u8]>), BadTarget> {
+    let target = Target::parse(url)?;
+    let key = tracker(&target);
+    Ok((target, key))
+}
+
 /// The part of a URL that all clients of one tracker and account share.
 fn tracker(target: &Target) -> Box<[u8]> {
     let mut tracker = target.to_string().into_bytes();

@@ -6,13 +6,15 @@
 //! long they are.
 
 pub mod client_address;
-mod forwarded;
+pub mod document;
+pub mod forwarded;
 pub mod head;
 pub mod query;
 pub mod request;
 pub mod response;
 pub mod session;
 
+pub use document::Document;
 pub use head::{Head, Method, Refusal};
 pub use request::{Form, Reading, Request, ScrapeOf};
 pub use session::{Service, Session, Status, Verdict};

@@ -10,7 +10,9 @@ use std::net::IpAddr;
 pub enum Status {
     /// 200: also for what a tracker refuses, because most clients read the body of nothing else.
     Ok,
-    /// 400: not HTTP.
+    /// 304: the client has it already.
+    NotModified,
+    /// 400: not HTTP, or parameters that make no sense.
     BadRequest,
     /// 404: nothing at this path.
     NotFound,
@@ -23,26 +25,21 @@ pub enum Status {
 }
 
 impl Status {
-    fn line(self) -> &'static str {
+    pub(super) fn line(self) -> &'static str {
         match self {
-            Status::Ok => "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n",
-            Status::BadRequest => "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n",
-            Status::NotFound => "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain\r\n",
-            Status::MethodNotAllowed => {
-                "HTTP/1.1 405 Method Not Allowed\r\nContent-Type: text/plain\r\nAllow: GET, HEAD\r\n"
-            }
-            Status::RequestTimeout => {
-                "HTTP/1.1 408 Request Timeout\r\nContent-Type: text/plain\r\n"
-            }
-            Status::HeadTooLarge => {
-                "HTTP/1.1 431 Request Header Fields Too Large\r\nContent-Type: text/plain\r\n"
-            }
+            Status::Ok => "HTTP/1.1 200 OK\r\n",
+            Status::NotModified => "HTTP/1.1 304 Not Modified\r\n",
+            Status::BadRequest => "HTTP/1.1 400 Bad Request\r\n",
+            Status::NotFound => "HTTP/1.1 404 Not Found\r\n",
+            Status::MethodNotAllowed => "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n",
+            Status::RequestTimeout => "HTTP/1.1 408 Request Timeout\r\n",
+            Status::HeadTooLarge => "HTTP/1.1 431 Request Header Fields Too Large\r\n",
         }
     }
 
     fn text(self) -> &'static str {
         match self {
-            Status::Ok => "",
+            Status::Ok | Status::NotModified => "",
             Status::BadRequest => "This is a BitTorrent tracker; what it got is not HTTP.\n",
             Status::NotFound => "There is nothing here but /announce and /scrape.\n",
             Status::MethodNotAllowed => "A tracker is asked with GET.\n",
@@ -85,15 +82,15 @@ pub fn write(to: &mut Vec<u8>, status: Status, persistence: Persistence, body: &
 pub fn write_head(to: &mut Vec<u8>, status: Status, persistence: Persistence, length: usize) {
     let mut digits = itoa::Buffer::new();
     to.extend_from_slice(status.line().as_bytes());
-    to.extend_from_slice(b"Content-Length: ");
+    to.extend_from_slice(b"Content-Type: text/plain\r\nContent-Length: ");
     to.extend_from_slice(digits.format(length).as_bytes());
     to.extend_from_slice(end_of_head(persistence));
 }
 
 /// Appends the head of the answer that a GET would get, as far as it is known without the answer.
 pub fn write_head_only(to: &mut Vec<u8>, persistence: Persistence) {
-    let line = Status::Ok.line().trim_end().as_bytes();
-    to.extend_from_slice(line);
+    to.extend_from_slice(Status::Ok.line().as_bytes());
+    to.extend_from_slice(b"Content-Type: text/plain");
     to.extend_from_slice(end_of_head(persistence));
 }
 
@@ -102,7 +99,7 @@ pub fn write_status(to: &mut Vec<u8>, status: Status, persistence: Persistence) 
     write(to, status, persistence, status.text().as_bytes());
 }
 
-fn end_of_head(persistence: Persistence) -> &'static [u8] {
+pub(super) fn end_of_head(persistence: Persistence) -> &'static [u8] {
     match persistence {
         Persistence::Close => b"\r\nConnection: close\r\n\r\n",
         Persistence::Open => b"\r\n\r\n",
@@ -119,33 +116,33 @@ pub enum PeerForm {
     Dictionaries,
 }
 
-/// The body of the answer to an announce.
+/// The body of the answer to an announce. What is the same in all of them is written as it stands
+/// on the wire.
 pub fn announce_body(to: &mut Vec<u8>, reply: &AnnounceReply, form: PeerForm) {
     let mut body = Writer(to);
-    body.dictionary()
-        .string(b"complete")
+    body.raw(b"d8:complete")
         .integer(reply.counts.seeders)
-        .string(b"downloaded")
+        .raw(b"10:downloaded")
         .integer(reply.counts.completions)
-        .string(b"external ip");
+        .raw(b"11:external ip");
     match reply.external_ip {
-        IpAddr::V4(ip) => body.string(&ip.octets()),
-        IpAddr::V6(ip) => body.string(&ip.octets()),
+        IpAddr::V4(ip) => body.raw(b"4:").raw(&ip.octets()),
+        IpAddr::V6(ip) => body.raw(b"16:").raw(&ip.octets()),
     };
-    body.string(b"incomplete")
+    body.raw(b"10:incomplete")
         .integer(reply.counts.leechers)
-        .string(b"interval")
+        .raw(b"8:interval")
         .integer(reply.interval)
-        .string(b"min interval")
+        .raw(b"12:min interval")
         .integer(reply.min_interval)
-        .string(b"peers");
+        .raw(b"5:peers");
     peers::<4>(&mut body, &reply.peers, form);
     if !reply.peers6.compact.is_empty() {
-        body.string(b"peers6");
+        body.raw(b"6:peers6");
         peers::<16>(&mut body, &reply.peers6, form);
     }
     if let Some(warning) = &reply.warning {
-        body.string(b"warning message").string(warning.as_bytes());
+        body.raw(b"15:warning message").string(warning.as_bytes());
     }
     body.end();
 }

@@ -92,6 +92,21 @@ impl Daemon {
         self.addresses[0]
     }
 
+    /// Where operators are served; it is logged before the other addresses.
+    pub fn admin_address(&self) -> SocketAddr {
+        let lines = self.log_lines();
+        let address = lines.iter().find_map(|line| {
+            let (_, address) = line.split_once("operators are served at http://")?;
+            address.trim_end_matches('/').parse().ok()
+        });
+        address.expect("the settings open the admin face")
+    }
+
+    /// A connection to the admin face.
+    pub fn admin(&self) -> Client {
+        Client::connect(self.admin_address())
+    }
+
     /// All listeners, in the order of the configuration.
     pub fn addresses(&self) -> &[SocketAddr] {
         &self.addresses

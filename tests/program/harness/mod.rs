@@ -3,6 +3,7 @@
 mod bencode;
 mod client;
 mod daemon;
+mod figures;
 mod process;
 mod reply;
 mod request;

@@ -13,7 +13,12 @@ pub struct Process(Child);
 impl Process {
     /// Starts a command, which must be installed.
     pub fn start(command: &mut Command) -> Self {
-        let child = command.stdin(Stdio::null()).spawn();
+        Self::start_with_input(command, Stdio::null())
+    }
+
+    /// Starts a command that reads `input`.
+    pub fn start_with_input(command: &mut Command, input: impl Into<Stdio>) -> Self {
+        let child = command.stdin(input).spawn();
         Self(child.unwrap_or_else(|error| panic!("{:?}: {error}", command.get_program())))
     }
 

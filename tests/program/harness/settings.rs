@@ -7,6 +7,7 @@ use std::path::Path;
 #[derive(Clone)]
 pub struct Settings {
     listen: Vec<String>,
+    admin_listen: String,
     server: Vec<String>,
     logging: Vec<String>,
     database: String,
@@ -19,6 +20,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             listen: vec!["127.0.0.1:0".to_owned()],
+            admin_listen: "~".to_owned(),
             server: Vec::new(),
             logging: Vec::new(),
             database: String::new(),
@@ -43,6 +45,16 @@ impl Settings {
             .iter()
             .map(|&address| address.to_owned())
             .collect();
+        self
+    }
+
+    /// Opens the admin face on a free port of the loopback.
+    pub fn with_admin(self) -> Self {
+        self.admin_listen("127.0.0.1:0")
+    }
+
+    pub fn admin_listen(mut self, address: &str) -> Self {
+        self.admin_listen = format!("{address:?}");
         self
     }
 
@@ -88,7 +100,10 @@ impl Settings {
     }
 
     pub fn to_yaml(&self, folder: &Path) -> String {
-        let mut yaml = format!("server:\n  listen: {:?}\n  admin_listen: ~\n", self.listen);
+        let mut yaml = format!(
+            "server:\n  listen: {:?}\n  admin_listen: {}\n",
+            self.listen, self.admin_listen
+        );
         let mut add = |line: &str| {
             yaml.push_str(line);
             yaml.push('\n');
