@@ -30,6 +30,7 @@ mod modes;
 mod neighbors;
 #[path = "../support/opentracker.rs"]
 mod opentracker;
+mod poison;
 mod refusals;
 mod schedule;
 mod secrets;
