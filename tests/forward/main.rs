@@ -27,6 +27,7 @@ mod forms;
 )]
 mod harness;
 mod modes;
+mod names;
 mod neighbors;
 #[path = "../support/opentracker.rs"]
 mod opentracker;
