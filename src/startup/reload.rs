@@ -97,7 +97,7 @@ impl Reading {
             warn!("{key} has changed, which takes effect with the next restart");
         }
         let mut reactor = settings::reactor(&config, &self.instance);
-        fit_connections(&mut reactor, &config.settings.server);
+        fit_connections(&mut reactor, &config.settings);
         let reloaded = Reloaded {
             reactor,
             tracker: settings::tracker(&config, &self.instance),
