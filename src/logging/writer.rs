@@ -9,6 +9,7 @@ use super::line;
 use super::queue::Queue;
 use super::schedule::Schedule;
 use crate::config::Logging;
+use crate::panics::survive;
 use chrono::{DateTime, Local, NaiveDateTime};
 use log::{error, warn};
 use std::io;
@@ -65,7 +66,10 @@ impl Writer {
     /// Writes for as long as the process lives.
     pub fn run(mut self) {
         loop {
-            self.turn();
+            if survive(|| self.turn()).is_none() {
+                // Or the same lines may do it again.
+                self.hand.clear();
+            }
         }
     }
 

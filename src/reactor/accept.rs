@@ -4,20 +4,25 @@ use super::connection::{Connection, Phase};
 use super::listener::Face;
 use super::slots::Tenant;
 use super::{Reactor, Reload};
+use crate::time::Now;
 use log::{info, warn};
 use mio::Token;
 use mio::net::TcpStream;
+use nix::errno::Errno;
 use std::io;
 use std::net::SocketAddr;
 
 /// Connections that one listener takes in one turn, so that a rush of new ones does not keep the
 /// others waiting.
-const ACCEPTED_PER_TURN: usize = 128;
+const ACCEPTED_PER_TURN: usize = 16;
 /// Connections of operators: a bound of their own, so that a flood of the public cannot keep them
 /// out, nor they the public.
 pub const MAX_ADMIN_CONNECTIONS: usize = 64;
 /// How long accepting pauses when the process has no more file descriptors, in milliseconds.
 const ACCEPT_PAUSE: u64 = 200;
+/// How long nothing must have failed before that is over, in milliseconds: a connection that ends
+/// leaves room for one more, and the log need not know.
+const ACCEPT_OUTAGE: u64 = 10_000;
 
 impl<R: Reload> Reactor<R> {
     pub(super) fn accept(&mut self) {
@@ -29,13 +34,16 @@ impl<R: Reload> Reactor<R> {
             match self.accept_at(place) {
                 Ok(accepted) => any |= accepted > 0,
                 Err(error) => {
-                    self.pause_accepting(place, &error);
+                    self.warn_of_accept(place, &error);
+                    self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
                     return;
                 }
             }
         }
-        if any && std::mem::take(&mut self.accept_failing) {
+        let is_over = |failed: Now| self.now >= failed.plus(ACCEPT_OUTAGE);
+        if any && self.accept_failed.is_some_and(is_over) {
             info!("accepting connections again");
+            self.accept_failed = None;
         }
     }
 
@@ -50,16 +58,29 @@ impl<R: Reload> Reactor<R> {
                 break;
             }
             accepted += 1;
-            if let Some((stream, remote)) = self.listeners[place].accept()? {
-                self.welcome(stream, remote, face);
+            match self.listeners[place].accept() {
+                Ok(Some((stream, remote))) => self.welcome(stream, remote, face),
+                Ok(None) => {}
+                Err(error) if self.make_room(&error) => self.warn_of_accept(place, &error),
+                Err(error) => return Err(error),
             }
         }
         Ok(accepted)
     }
 
-    fn pause_accepting(&mut self, place: usize, error: &io::Error) {
-        self.accept_paused_until = Some(self.now.plus(ACCEPT_PAUSE));
-        if !std::mem::replace(&mut self.accept_failing, true) {
+    /// If the system has fewer file descriptors than were promised, the longest idle connection
+    /// gives one back; says whether there was any.
+    fn make_room(&mut self, error: &io::Error) -> bool {
+        let is_short = [Errno::EMFILE, Errno::ENFILE].map(|errno| errno as i32);
+        let errno = error.raw_os_error();
+        let longest_idle = self.longest_idle(Face::Public);
+        let longest_idle =
+            longest_idle.filter(|_| errno.is_some_and(|one| is_short.contains(&one)));
+        longest_idle.map(|token| self.close(token)).is_some()
+    }
+
+    fn warn_of_accept(&mut self, place: usize, error: &io::Error) {
+        if self.accept_failed.replace(self.now).is_none() {
             warn!(
                 "cannot accept connections at {}: {error}; trying on (are there enough file \
                  descriptors? see `ulimit -n`, LimitNOFILE and server.max_connections)",

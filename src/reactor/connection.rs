@@ -86,6 +86,9 @@ pub(super) struct Connection {
     timed_out: bool,
     /// It has a place among those that go on in the next turn.
     pub queued: bool,
+    /// It has once sent more than is served in one go, or taken less than it was sent. From then
+    /// on those who have not go first.
+    pub greedy: bool,
     registered: Option<Interest>,
     phase: Phase,
     since: Now,
@@ -123,6 +126,7 @@ impl Connection {
             is_gone: false,
             timed_out: false,
             queued: false,
+            greedy: false,
             registered: None,
             phase: Phase::Fresh,
             since: now,
@@ -294,6 +298,7 @@ impl Connection {
             Status::Idle if self.session.requests() == 0 => Phase::Fresh,
             Status::Idle => Phase::Idle,
         };
+        self.greedy |= matches!(phase, Phase::Busy | Phase::Sending);
         self.enter(phase, served, now);
         match phase {
             Phase::Sending => Progress::Waits,

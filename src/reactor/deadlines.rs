@@ -9,12 +9,18 @@ use std::time::Duration;
 /// How long a client that was refused may go on sending before the connection is cut: closing
 /// at once would take the answer away from it (RFC 9112, section 9.6). In milliseconds.
 const LINGERING: u64 = 2_000;
+/// Connections in each phase whose time may end in one turn: a crowd that came at once ends at
+/// once.
+const EXPIRED_PER_TURN: usize = 32;
 
 impl<R: Reload> Reactor<R> {
     /// How long the loop may sleep.
     pub(super) fn timeout(&self) -> Option<Duration> {
         let accepting = self.accept_paused_until.is_none();
-        if !self.busy.is_empty() || (accepting && self.listeners.iter().any(|one| one.is_ready)) {
+        if !self.busy.is_empty()
+            || self.undelivered
+            || (accepting && self.listeners.iter().any(|one| one.is_ready))
+        {
             return Some(Duration::ZERO);
         }
         let mut next = self.tracker.next_timeout();
@@ -43,11 +49,12 @@ impl<R: Reload> Reactor<R> {
 
     pub(super) fn expire_deadlines(&mut self) {
         for (face, phase) in with_deadline() {
-            while let Some(connection) = self.connections.first(face, phase) {
-                if self.now < self.deadline(connection) {
+            for _ in 0..EXPIRED_PER_TURN {
+                let first = self.connections.first(face, phase);
+                let Some(late) = first.filter(|one| self.deadline(one) <= self.now) else {
                     break;
-                }
-                let token = connection.token();
+                };
+                let token = late.token();
                 self.serve(token, Connection::time_out);
             }
         }

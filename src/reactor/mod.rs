@@ -33,11 +33,13 @@ use mio::{Events, Interest, Poll, Token};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 use slots::{Slots, Tenant};
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+/// Clients in one turn that get the answer they were told to wait for: thousands may wait for one.
+const DELIVERED_PER_TURN: usize = 64;
 /// Bytes that are received in one go.
 const RECEIVED_AT_ONCE: usize = 16 * 1024;
 
@@ -117,12 +119,14 @@ pub struct Reactor<R> {
     now: Now,
     /// When the last turn ended.
     turn_ended: Now,
-    /// Connections that have more to do than one turn allows.
-    busy: Vec<Token>,
+    /// Connections that have more to do than one turn allows, those that have waited longest first.
+    busy: VecDeque<Token>,
+    /// There may be answers for more of those who were told to wait.
+    undelivered: bool,
     /// No file descriptors were left; accepting goes on at this time.
     accept_paused_until: Option<Now>,
-    /// That has been reported.
-    accept_failing: bool,
+    /// When accepting failed last, until it is reported that it works again.
+    accept_failed: Option<Now>,
     stopping_since: Option<Now>,
     /// The last connection is closed.
     drained_since: Option<Now>,
@@ -201,9 +205,10 @@ impl<R: Reload> Reactor<R> {
             clock: Instant::now(),
             now,
             turn_ended: now,
-            busy: Vec::new(),
+            busy: VecDeque::new(),
+            undelivered: false,
             accept_paused_until: None,
-            accept_failing: false,
+            accept_failed: None,
             stopping_since: None,
             drained_since: None,
             buffers: Buffers {
@@ -233,13 +238,6 @@ impl<R: Reload> Reactor<R> {
         }
         let began = self.clock.elapsed();
         self.now = at(began);
-        let mut busy = std::mem::take(&mut self.busy);
-        for token in busy.drain(..) {
-            self.serve(token, |connection| connection.queued = false);
-        }
-        if self.busy.is_empty() {
-            self.busy = busy;
-        }
         for event in &*events {
             match event.token() {
                 SIGNALS => self.take_signals(),
@@ -250,10 +248,15 @@ impl<R: Reload> Reactor<R> {
                 token => self.serve_ready(token, event),
             }
         }
+        // One piece of one, however many are busy: those who have just asked wait for no more than
+        // that, and a poll is cheap beside it.
+        if let Some(token) = self.busy.pop_front() {
+            self.serve(token, |connection| connection.queued = false);
+        }
         self.take_outcomes();
         self.expire_deadlines();
         self.tracker_timeout();
-        self.deliver_answers();
+        self.deliver_answers(DELIVERED_PER_TURN);
         self.begin_reload();
         self.drain();
         self.accept();
@@ -265,13 +268,16 @@ impl<R: Reload> Reactor<R> {
         Ok(())
     }
 
-    /// One that has had its piece of this turn already waits for the next.
+    /// Serves at once whoever has not been greedy, and lets the others wait until it is their turn.
     fn serve_ready(&mut self, token: Token, event: &Event) {
         let connection = self.connections.get_mut(token);
-        if let Some(connection) = connection.filter(|connection| connection.queued) {
-            connection.take_readiness(event);
-        } else {
+        let Some(connection) = connection.filter(|one| one.queued || one.greedy) else {
             self.serve(token, |connection| connection.take_readiness(event));
+            return;
+        };
+        connection.take_readiness(event);
+        if !std::mem::replace(&mut connection.queued, true) {
+            self.busy.push_back(token);
         }
     }
 
@@ -319,7 +325,7 @@ impl<R: Reload> Reactor<R> {
             return;
         }
         if progress == Progress::Busy && !std::mem::replace(&mut connection.queued, true) {
-            self.busy.push(token);
+            self.busy.push_back(token);
         }
         self.connections.sort(token);
     }
@@ -348,10 +354,15 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
-    /// Answers those who were told to wait and need not any longer.
-    fn deliver_answers(&mut self) {
+    /// Answers those who were told to wait and need not any longer, but no more than so many.
+    fn deliver_answers(&mut self, at_most: usize) {
         let interval = self.tracker.settings().interval;
-        while let Some((ticket, answer)) = self.tracker.next_answer(self.now) {
+        self.undelivered = true;
+        for _ in 0..at_most {
+            let Some((ticket, answer)) = self.tracker.next_answer(self.now) else {
+                self.undelivered = false;
+                return;
+            };
             let token = Token(ticket.0 as usize);
             if let Some(request) = self.promised.remove(&ticket) {
                 let document = admin::deliver(&request, answer);

@@ -49,7 +49,7 @@ impl<R: Reload> Reactor<R> {
         if stopping && self.is_late() {
             // Who waits for an external tracker gets what there is.
             self.tracker.end_waiting();
-            self.deliver_answers();
+            self.deliver_answers(usize::MAX);
         }
         if stopping && (self.is_late() || self.connections.is_empty()) {
             for token in self.connections.tokens() {

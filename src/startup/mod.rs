@@ -11,9 +11,10 @@ pub use database::{DatabaseCommand, database};
 pub use hashlist::hash_list;
 
 use crate::channel::{self, Office, Work};
-use crate::config::{self, Config, Server};
+use crate::config::{self, Config, Settings};
 use crate::job::{StoreJob, StoreOutcome};
 use crate::logging::{self, CRITICAL, Log};
+use crate::panics::{self, survive};
 use crate::process::{Identity, PidFile, raise_file_limit, tell_ready};
 use crate::reactor::{self, Face, Listener, MAX_ADMIN_CONNECTIONS, Parts, Reactor};
 use crate::swarm::GroupNames;
@@ -28,9 +29,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// File descriptors that are not for connections: listeners, log, database, fetches. Operators'
-/// connections come on top.
-const RESERVED_FILES: u64 = 64;
+/// File descriptors that are not for connections, nor for fetches: listeners, log, database.
+const RESERVED_FILES: u64 = 32;
 
 /// How long the database may take for one answer.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -56,7 +56,11 @@ pub fn run(path: &Path) -> Result<(), Error> {
             config.settings.logging.path.display()
         ))
     })?;
-    let result = serve(path, config, log.clone());
+    panics::report();
+    let result = survive(|| serve(path, config, log.clone())).unwrap_or_else(|| {
+        let text = "btrt ends, as a fault in this program leaves nothing to go on with";
+        Err(Error(text.to_owned()))
+    });
     if let Err(error) = &result {
         error!(target: CRITICAL, "{error}");
     }
@@ -82,7 +86,7 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
         database: settings::database_kind(&config),
     };
     let mut reactor_settings = settings::reactor(&config, &instance);
-    fit_connections(&mut reactor_settings, server);
+    fit_connections(&mut reactor_settings, &config.settings);
     let pid_file = server.pid_file.as_deref().map(PidFile::write);
     let _pid_file = pid_file.transpose().map_err(Error)?;
     if let Some(identity) = identity {
@@ -163,7 +167,7 @@ fn bind(config: &Config) -> Result<Vec<Listener>, Error> {
 }
 
 /// Connections that there will be no file descriptors for are not promised.
-fn fit_connections(settings: &mut reactor::Settings, server: &Server) {
+fn fit_connections(settings: &mut reactor::Settings, config: &Settings) {
     let files = match raise_file_limit() {
         Ok(files) => files,
         Err(error) => {
@@ -171,8 +175,13 @@ fn fit_connections(settings: &mut reactor::Settings, server: &Server) {
             return;
         }
     };
-    let for_operators = server.admin_listen.map_or(0, |_| MAX_ADMIN_CONNECTIONS);
-    let reserved = RESERVED_FILES + for_operators as u64;
+    let for_operators = config
+        .server
+        .admin_listen
+        .map_or(0, |_| MAX_ADMIN_CONNECTIONS);
+    // Each fetch has a connection, and may look up a name besides.
+    let for_fetches = 2 * u64::from(config.workers.threads);
+    let reserved = RESERVED_FILES + for_operators as u64 + for_fetches;
     let room = usize::try_from(files.saturating_sub(reserved)).unwrap_or(usize::MAX);
     if settings.max_connections > room {
         let room = room.max(1);

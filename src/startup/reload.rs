@@ -5,6 +5,7 @@ use super::fit_connections;
 use super::settings::{self, Instance};
 use crate::config::{self, Settings};
 use crate::logging::Log;
+use crate::panics::survive;
 use crate::reactor::{Faulty, Reload, Reloaded};
 use crate::swarm::GroupNames;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -61,7 +62,7 @@ impl Reload for Reloader {
         let results = reading.results.clone();
         let thread = Builder::new().name("reload".to_owned());
         let started = thread.spawn(move || {
-            let result = reading.read(&names);
+            let result = survive(|| reading.read(&names)).unwrap_or(Err(Faulty));
             if reading.results.send(result).is_ok() {
                 let _ = reading.waker.wake();
             }
@@ -96,7 +97,7 @@ impl Reading {
             warn!("{key} has changed, which takes effect with the next restart");
         }
         let mut reactor = settings::reactor(&config, &self.instance);
-        fit_connections(&mut reactor, &config.settings.server);
+        fit_connections(&mut reactor, &config.settings);
         let reloaded = Reloaded {
             reactor,
             tracker: settings::tracker(&config, &self.instance),

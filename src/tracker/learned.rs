@@ -123,14 +123,20 @@ fn add<A: Address>(
     until: Timestamp,
     places: Places<'_>,
 ) {
-    if let Some(position) = peers.find(ip, port, places.keys) {
+    let located = peers.locate(ip, port, places.keys);
+    if let Some(position) = located.position {
         let mut known = peers.get(position);
         known.last_announce = known.last_announce.max(until);
         known.id = source.id();
         peers.set(position, known);
         return;
     }
-    if peers.len() >= MAX_LEARNED {
+    if located.same_address >= places.rules.max_peers_per_address.max(1) {
+        // Or whoever tells of many ports of one address points a whole list at it.
+        if let Some(oldest) = located.oldest {
+            peers.remove(oldest, places.keys);
+        }
+    } else if peers.len() >= MAX_LEARNED {
         let first = (0..peers.len()).min_by_key(|&at| peers.get(at).last_announce);
         if let Some(first) = first {
             peers.remove(first, places.keys);

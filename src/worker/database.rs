@@ -4,6 +4,7 @@
 use super::store::{Clock, Place, Store, StoreError, Trouble, Written};
 use crate::channel::Desk;
 use crate::job::{StoreJob, StoreOutcome};
+use crate::panics::survive;
 use log::{error, info, warn};
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -20,11 +21,20 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
     let mut health = Health::new(store.place());
     let mut rows = Rows::default();
     while let Some(job) = desk.next_job() {
-        let clock = Clock::present(present(&job));
+        let mut clock = None;
         let mut delays = Delays::default();
         let mut is_first = true;
         let outcome = loop {
-            match carry_out(&mut store, &job, &clock, &mut rows) {
+            let done = survive(|| {
+                let clock = clock.get_or_insert_with(|| Clock::present(present(&job)));
+                carry_out(&mut store, &job, clock, &mut rows)
+            });
+            let done = done.unwrap_or_else(|| {
+                // Nothing is known of its connection any more.
+                store = Store::new(store.place().clone());
+                Err(StoreError::new(Trouble::Ours, "a panic"))
+            });
+            match done {
                 Ok(outcome) => break outcome,
                 // Servers hang up on who was silent for long: a new connection shows whether there
                 // is any trouble.

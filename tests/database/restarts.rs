@@ -8,6 +8,7 @@ use crate::tables::{Tables, everybody_is_there, figures, key_text, row};
 use crate::{Folder, server_with_tables, sqlite};
 use btrt::worker::store::{Clock, Store};
 use nix::sys::signal::Signal;
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// What `kill -9` may cost: the configured `flush_interval` of a second, and another.
@@ -36,10 +37,18 @@ fn kill_loses_little(settings: &Settings, tables: &Tables) {
     daemon.wait_for_exit(LOST);
 
     let rows = tables.peers();
+    assert!(compare(&announced, killed, &rows) > 100);
+    all_are_loaded(settings, rows.len());
+}
+
+/// Whatever was said so long before the end that it must have been written is in the tables;
+/// returns how much that was.
+fn compare(announced: &Announced, killed: Instant, rows: &BTreeSet<String>) -> usize {
     let words = announced.last_words.iter();
-    let safe: Vec<_> = words.filter(|(_, word)| killed - word.at > LOST).collect();
-    assert!(safe.len() > 100, "{} words", safe.len());
+    let safe = words.filter(|(_, word)| killed - word.at > LOST);
+    let mut count = 0;
     for (key, word) in safe {
+        count += 1;
         let start = key_text(*key);
         let found = rows.range(start.clone()..).next();
         let found = found.filter(|row| row.starts_with(&start)).cloned();
@@ -51,7 +60,11 @@ fn kill_loses_little(settings: &Settings, tables: &Tables) {
             killed - word.at
         );
     }
+    count
+}
 
+/// A daemon that is started now has all peers of the tables.
+fn all_are_loaded(settings: &Settings, rows: usize) {
     let daemon = start(settings);
     let [mut peers, mut swarms] = [0, 0];
     for figures in figures(&daemon) {
@@ -60,8 +73,44 @@ fn kill_loses_little(settings: &Settings, tables: &Tables) {
         swarms += 1;
     }
     assert!(swarms > 0);
-    assert_eq!(peers, rows.len());
+    assert_eq!(peers, rows);
     stop(daemon);
+}
+
+/// Mostly while the database is being written, and sometimes while it is being read.
+fn kill_at_random_moments(settings: &Settings, tables: &Tables) {
+    let seed = fastrand::u64(..);
+    println!("seed {seed}");
+    let mut random = fastrand::Rng::with_seed(seed);
+    for _ in 0..6 {
+        let mut daemon = Daemon::start(settings);
+        let load = Load::start(daemon.address());
+        let (begin, moment) = (Instant::now(), Duration::from_millis(random.u64(50..4000)));
+        wait_until("the moment", || begin.elapsed() > moment);
+        let announced = load.stop();
+        daemon.signal(Signal::SIGKILL);
+        let killed = Instant::now();
+        daemon.wait_for_exit(LOST);
+        if moment > LOST {
+            compare(&announced, killed, &tables.peers());
+        }
+    }
+    let rows = tables.peers().len();
+    assert!(rows > 100, "{rows} rows");
+    all_are_loaded(settings, rows);
+}
+
+#[test]
+fn kill_at_random_moments_loses_little_of_sqlite() {
+    let folder = Folder::new();
+    let path = folder.0.join("btrt.sqlite");
+    kill_at_random_moments(&with_sqlite(&path, 1), &Tables::Sqlite(path));
+}
+
+#[test]
+fn kill_at_random_moments_loses_little_of_mariadb() {
+    let (server, _) = server_with_tables(&[]);
+    kill_at_random_moments(&with_mariadb(&server, 1), &Tables::MariaDb(&server));
 }
 
 #[test]

@@ -27,9 +27,11 @@ mod forms;
 )]
 mod harness;
 mod modes;
+mod names;
 mod neighbors;
 #[path = "../support/opentracker.rs"]
 mod opentracker;
+mod poison;
 mod refusals;
 mod schedule;
 mod secrets;

@@ -3,11 +3,17 @@
 use crate::harness::{Daemon, leecher, percent_encode};
 use crate::server::{Server, ok, send};
 use crate::{by_path_to, forward_to, named, platform, said, settings};
+use nix::sys::signal::Signal;
+use std::fs;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+const END: Duration = Duration::from_secs(20);
 
 const KEYS: [&str; 2] = ["pathkey0123456789", "querykey0123456789"];
 
 #[test]
-fn passkeys_and_queries_reach_neither_the_log_nor_other_clients() {
+fn passkeys_and_queries_reach_nobody_but_their_tracker() {
     let [path_key, query_key] = KEYS;
     let good = Server::answering(said());
     // A tracker that repeats what it was told.
@@ -24,7 +30,12 @@ fn passkeys_and_queries_reach_neither_the_log_nor_other_clients() {
         );
     });
     let dead = Server::saying("nonsense\r\n\r\n");
-    let daemon = Daemon::start(&settings(", transparent: true").logging("level: debug"));
+    let settings = settings(", transparent: true")
+        .logging("level: debug")
+        .with_admin()
+        .database("url: 'sqlite:btrt.sqlite', flush_interval: 1");
+    let mut daemon = Daemon::start(&settings);
+    daemon.wait_for_log("the load", |line| line.contains("the database is loaded"));
     let announce = leecher(1).set("passkey", query_key);
     for tracker in [&good, &refusing, &redirecting, &dead] {
         let place = format!("{}/{path_key}/announce", tracker.address);
@@ -66,6 +77,22 @@ fn passkeys_and_queries_reach_neither_the_log_nor_other_clients() {
         .connect_from([127, 3, 0, 1])
         .get(&bad.replace("ftp", "http"));
     daemon.wait_for_log("a line a request", |line| line.contains("may not forward"));
+    for page in pages(good.address) {
+        let answer = daemon.admin().get(&page);
+        assert_eq!(answer.status, 200, "{page}");
+        assert_silent(&answer.body, &page);
+    }
+    daemon.signal(Signal::SIGTERM);
+    assert_eq!(daemon.wait_for_exit(END).code(), Some(0));
+    let files = fs::read_dir(daemon.folder()).unwrap();
+    let files = files.map(|file| file.unwrap().path());
+    let database: Vec<_> = files
+        .filter(|path| path.to_string_lossy().contains("sqlite"))
+        .collect();
+    assert!(!database.is_empty());
+    for path in database {
+        assert_silent(&fs::read(&path).unwrap(), &path.to_string_lossy());
+    }
     let lines = daemon.log_lines();
     assert!(
         lines
@@ -76,5 +103,33 @@ fn passkeys_and_queries_reach_neither_the_log_nor_other_clients() {
         for secret in KEYS.iter().chain(&["info_hash=", "peer_id=", "-TS0001-"]) {
             assert!(!line.contains(secret), "{line}");
         }
+    }
+}
+
+/// All that operators can look at, with what was asked of this tracker in it.
+fn pages(tracker: SocketAddr) -> Vec<String> {
+    let hash: String = b"a swarm of 20 bytes."
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let [path_key, query_key] = KEYS;
+    let url = format!("http://{tracker}/{path_key}/announce?passkey={query_key}");
+    let url = percent_encode(url.as_bytes());
+    let pages = ["/", "/stats.json", "/metrics", "/healthz", "/hashlist.bin"];
+    let mut pages = pages.map(str::to_owned).to_vec();
+    pages.push(format!("/torrents/{hash}"));
+    pages.push(format!("/explain?info_hash={hash}&ip=127.1.0.9"));
+    pages.push(format!(
+        "/explain?info_hash={hash}&ip=127.1.0.9&tracker={url}"
+    ));
+    pages
+}
+
+fn assert_silent(bytes: &[u8], what: &str) {
+    for key in KEYS {
+        let found = bytes
+            .windows(key.len())
+            .any(|bytes| bytes == key.as_bytes());
+        assert!(!found, "{what} tells {key}");
     }
 }

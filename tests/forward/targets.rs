@@ -1,6 +1,7 @@
 //! Where nobody may be sent: the daemon's own network, and the daemon itself.
 
 use crate::harness::{Daemon, leecher};
+use crate::server::Server;
 use crate::{by_path_to, forward_to, is_soon, with_targets};
 use std::net::TcpListener;
 
@@ -67,10 +68,53 @@ fn what_is_no_url_of_a_tracker_is_refused() {
         "http/tracker.example:0/announce",
         "udp/tracker.example/announce",
         "http/[::1/announce",
+        "file/etc/passwd",
+        "gopher/127.0.0.1:6379/_x",
+        "dict/127.0.0.1:11211/stats",
+        "http/127.0.0.1:65536/announce",
+        "http/127.0.0.1:-80/announce",
+        "http/127.0.0.1:80a/announce",
+        "http/127.0.0.1%00.example/announce",
+        "http/127.0.0.1%20x/announce",
+        "http//announce",
     ] {
         let target = format!("/forwarded_announce/{place}?{}", leecher(1).query());
         let reply = forward_to(&daemon, &target);
         assert!(reply.failure().is_some(), "{place}: {reply:?}");
+    }
+}
+
+/// What is a line's end only after decoding may not become one on the wire.
+#[test]
+fn no_line_ends_are_smuggled_to_a_tracker() {
+    let tracker = Server::answering("d5:peers0:e");
+    let daemon = Daemon::start(&with_targets("[127.0.0.0/8]", ""));
+    let host = tracker.address;
+    let query = leecher(1).query();
+    let smuggled = "x%0d%0aX-Smuggled:%20yes%0d%0a%0d%0aGET%20/";
+    forward_to(
+        &daemon,
+        &by_path_to(&format!("{host}/{smuggled}/announce"), &leecher(1)),
+    );
+    let doubly = smuggled.replace('%', "%25");
+    for tracker in [
+        format!("http%3a%2f%2f{host}/{smuggled}"),
+        format!("http%3a%2f%2f{host}/a?{smuggled}"),
+        format!("http%3a%2f%2f{host}%0d%0aX-Smuggled:%20yes/a"),
+        format!("http%3a%2f%2f{host}/{doubly}"),
+    ] {
+        let target = format!("/forwarded_announce?tracker={tracker}&{query}");
+        forward_to(&daemon, &target);
+    }
+    assert!(!tracker.heads().is_empty());
+    for head in tracker.heads() {
+        let target = head.lines().next().unwrap();
+        assert!(
+            target.ends_with(" HTTP/1.1") && target.matches(' ').count() == 2,
+            "{head}"
+        );
+        let is_smuggled = |line: &str| line.starts_with("X-Smuggled");
+        assert!(!head.lines().any(is_smuggled), "{head}");
     }
 }
 

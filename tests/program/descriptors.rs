@@ -55,6 +55,8 @@ fn serving_goes_on_without_file_descriptors() {
         "{used} of 200 ticks of processor time went into waiting for room"
     );
 
+    // Who has been idle for longest makes room, as with `max_connections`.
+    newcomer_is_served(&daemon);
     drop(crowd);
     newcomer_is_served(&daemon);
     served.announce(&leecher(1));

@@ -123,6 +123,30 @@ fn a_client_that_reads_late_costs_the_others_nothing_and_gets_all_its_answers() 
     }
 }
 
+/// Each turn of the loop has one piece of work for all of them together.
+#[test]
+fn a_crowd_of_greedy_clients_costs_the_others_little() {
+    let daemon = Daemon::start(&Settings::default());
+    populate(&daemon, 1, 200, leecher);
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: t\r\n\r\n",
+        leecher(9).set("numwant", 200).target()
+    );
+    let flood = request.repeat(200);
+    let mut greedy: Vec<_> = (0..50).map(|_| daemon.connect()).collect();
+    for client in &mut greedy {
+        client.send(&flood);
+    }
+    let mut others = daemon.connect();
+    for _ in 0..50 {
+        announce_quickly(&mut others);
+        announce_quickly(&mut daemon.connect());
+    }
+    for client in &mut greedy {
+        (0..200).for_each(|_| assert_eq!(client.answer().status, 200));
+    }
+}
+
 /// Vanishing at any point of a request frees the place at once. Until the daemon has heard of it,
 /// the vanished count as working, so a newcomer may have to try again.
 #[test]

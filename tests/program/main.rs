@@ -26,6 +26,7 @@ mod hash_list;
 mod http;
 mod http_errors;
 mod limits;
+mod poisoning;
 mod priority;
 mod proxies;
 mod query;

@@ -9,7 +9,7 @@ use std::mem::MaybeUninit;
 /// Requests that are served in one go, and bytes of answers after which no further request is.
 /// What a client sends ahead waits for the next turn, so that no connection has the loop to
 /// itself, and for the answers to be sent, so that nobody fills the memory with them.
-const MAX_REQUESTS: usize = 32;
+const MAX_REQUESTS: usize = 16;
 const MAX_ANSWERS: usize = 64 * 1024;
 
 /// Where requests are answered.

@@ -27,6 +27,8 @@ pub enum Trouble {
     Refused,
     /// It talks to nobody without TLS.
     WantsTls,
+    /// A fault in this program.
+    Ours,
     /// Anything else.
     Other,
 }
@@ -54,6 +56,7 @@ impl Trouble {
                 "connect through its unix socket, or use a btrt that was built with the feature \
                  mysql-tls"
             }
+            Self::Ours => "this is a fault in btrt itself, please report what standard error says",
             Self::Other => "its own log may say more",
         }
     }
@@ -68,7 +71,7 @@ pub struct StoreError {
 }
 
 impl StoreError {
-    pub(super) fn new(trouble: Trouble, text: impl fmt::Display) -> StoreError {
+    pub(in crate::worker) fn new(trouble: Trouble, text: impl fmt::Display) -> StoreError {
         StoreError {
             trouble,
             text: text.to_string(),
