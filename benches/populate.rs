@@ -1,6 +1,6 @@
 //! Fills a tracker with the peers that `scripts/bench` measures it with:
-//! `populate SERVER SWARMS [--own-addresses] [--pipeline N] [--slow-tenth SECONDS]`, where each line
-//! of SWARMS is an info hash as it stands in a URL and the size of its swarm.
+//! `populate SERVER SWARMS [--own-addresses] [--pipeline N] [--slow-tenth SECONDS]`, where each
+//! line of SWARMS is an info hash as it stands in a URL and the size of its swarm.
 //!
 //! Peers must differ by address. They come over a few kept-alive connections, and the tracker is
 //! told each one's address in `X-Forwarded-For`; these connections come from 127.0.0.2, which is

@@ -48,7 +48,8 @@ def measure_busy(bench):
                     sample = measure(QUIET, server, workload, options.seconds, pause)
                     results.setdefault(name, []).append(sample)
             expiry = int(time.monotonic() - begin)
-            btrt.configure(f"tracker:\n  interval: {expiry // 2}\n  peer_expiry_interval: {expiry}\n")
+            times = f"interval: {expiry // 2}\n  peer_expiry_interval: {expiry}"
+            btrt.configure(f"tracker:\n  {times}\n")
             before = btrt.peers()
             for number in range(1, options.runs + 1):
                 say(f"busy: run {number} of {options.runs}")

@@ -18,11 +18,13 @@ LARGE, SMALL = "announce in a swarm of/100000", "announce in a swarm of/100"
 MEMORY_LIMITS = {"5": 96, "100": 40, "1000": 40, "100000": 40}
 
 START_PEERS, START_SECONDS = 1_000_000, 5
+SCRAPE = "info_hash=" + "a" * 20
 
 
 def executable(bench):
     """What `cargo bench --no-run` has made last."""
-    found = [p for p in (RELEASE / "deps").glob(f"{bench}-*") if os.access(p, os.X_OK) and not p.suffix]
+    files = (RELEASE / "deps").glob(f"{bench}-*")
+    found = [path for path in files if os.access(path, os.X_OK) and not path.suffix]
     if not found:
         raise FileNotFoundError(f"{RELEASE}/deps/{bench}-*: not built")
     return max(found, key=lambda path: path.stat().st_mtime)
@@ -104,14 +106,14 @@ def measure_start(bench):
             database, loaded, f"{took:.2f}", f"{serving * 1000:.0f}", str(answers),
             f"{slowest * 1000:.1f}",
         ])
-    header = ["database", "loaded", "seconds", "serving after ms", "answers meanwhile", "slowest ms"]
-    part.text += ["## Start", table(header, rows, texts=2)]
+    header = ["database", "loaded", "seconds", "serving after ms", "answers", "slowest ms"]
+    part.text += ["## Start, answering meanwhile", table(header, rows, texts=2)]
     return part
 
 
 def answers_scrape(btrt):
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{btrt.port}/scrape?info_hash=" + "a" * 20) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{btrt.port}/scrape?{SCRAPE}") as answer:
             return answer.status == 200
     except URLError:
         return False
