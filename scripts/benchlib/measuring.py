@@ -63,11 +63,12 @@ def told_by_wrk(output):
 def pause_for(rate, case, server, workload):
     """Of a connection between two requests, in milliseconds, so that `rate` of them a second come:
     found by trying, as wrk's clock is coarse."""
-    pause = case.connections * 1000 / rate
+    wanted = pause = case.connections * 1000 / rate
     for _ in range(3):
         seen = measure(case, server, workload, 1, pause)
         took = case.connections * 1000 / seen["rate"]
-        pause = max(0.5, pause + case.connections * 1000 / rate - took)
+        # A slow moment of the machine is no reason to go much faster.
+        pause = min(wanted, max(0.7 * wanted, pause + wanted - took))
     return round(pause, 2)
 
 

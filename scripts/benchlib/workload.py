@@ -11,7 +11,7 @@ UNESCAPED = (string.ascii_letters + string.digits + "-_.!~*()'").encode()
 
 # Forwarded announces are for the largest swarms, in which the network has peers enough.
 FORWARDED_SWARMS = 100
-# Announces that need an external tracker: as many as it is asked for in 50 s.
+# Announces that need an external tracker: more than it is asked for in a run.
 FETCHES = 10000
 
 
