@@ -231,9 +231,9 @@ impl Selection {
                 let first = block * BLOCK;
                 let length = BLOCK.min(total - first);
                 *stretch = Stretch::at(candidates, around(start + first, total), length);
-                judge.fetch(candidates, stretch);
                 ahead += 1;
             }
+            judge.fetch(candidates, &stretches[..ahead]);
             if ahead == 0 {
                 return;
             }
@@ -303,12 +303,18 @@ impl<A: Address> Judge<'_, A> {
         }
     }
 
-    /// Has the processor fetch a stretch of peers.
-    fn fetch(&self, candidates: &[Candidates], stretch: &Stretch) {
-        let peers = self.tables[candidates[stretch.candidate].table as usize].peers;
-        let first = stretch.position as usize;
-        let last = (first + BLOCK as usize).min(peers.len()) - 1;
-        black_box(peers.hot(first).port ^ peers.hot(last).port);
+    /// Has the processor fetch stretches of peers. Nothing but that happens here, so that it can
+    /// wait for all of them at the same time.
+    fn fetch(&self, candidates: &[Candidates], stretches: &[Stretch]) {
+        let mut read = 0;
+        for stretch in stretches {
+            let peers = self.tables[candidates[stretch.candidate].table as usize].peers;
+            let first = stretch.position as usize;
+            let end = (first + BLOCK as usize).min(peers.len());
+            let middle = (first + end) / 2;
+            read ^= peers.hot(first).port ^ peers.hot(middle).port ^ peers.hot(end - 1).port;
+        }
+        black_box(read);
     }
 }
 
