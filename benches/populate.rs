@@ -1,21 +1,25 @@
 //! Fills a tracker with the peers that `scripts/bench` measures it with:
-//! `populate SERVER SWARMS [--own-addresses]`, where each line of SWARMS is an info hash as it
-//! stands in a URL and the size of its swarm.
+//! `populate SERVER SWARMS [--own-addresses] [--pipeline N] [--slow-tenth SECONDS]`, where each
+//! line of SWARMS is an info hash as it stands in a URL and the size of its swarm.
 //!
 //! Peers must differ by address. They come over a few kept-alive connections, and the tracker is
 //! told each one's address in `X-Forwarded-For`; these connections come from 127.0.0.2, which is
 //! all that the tracker believes this header from, so that the load that is measured (from
 //! 127.0.0.1) takes the way of an ordinary subscriber. A tracker that believes nobody gets, with
-//! `--own-addresses`, a connection from each peer's own address, which takes several times as long.
+//! `--own-addresses`, a connection from each peer's own address, which takes several times as long;
+//! one that can be pipelined gets, with `--pipeline`, so many announces at once over each.
+//!
+//! With `--slow-tenth` the first tenth of the peers take so long to arrive, so that they leave as
+//! slowly when they expire.
 
 use std::error::Error;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
 
 use memchr::memmem;
 use socket2::{Domain, Socket, Type};
 
-/// Requests under way at once, one on each connection; not every tracker can be pipelined.
 const CONNECTIONS: usize = 64;
 
 /// Requests over one connection: opentracker ends each after 30 s, busy or not.
@@ -25,10 +29,9 @@ const TRUSTED: Ipv4Addr = Ipv4Addr::new(127, 0, 0, 2);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (server, swarms, own_addresses) = match &arguments[..] {
-        [server, swarms] => (server, swarms, false),
-        [server, swarms, option] if option == "--own-addresses" => (server, swarms, true),
-        _ => return Err("usage: populate SERVER SWARMS [--own-addresses]".into()),
+    let (own_addresses, pipeline, slow_tenth) = options(arguments.get(2..).unwrap_or_default())?;
+    let [server, swarms, ..] = &arguments[..] else {
+        return Err("SERVER and SWARMS are needed".into());
     };
     let server: SocketAddr = server.parse()?;
     let swarms = std::fs::read_to_string(swarms)?;
@@ -44,26 +47,84 @@ fn main() -> Result<(), Box<dyn Error>> {
     fastrand::Rng::with_seed(1).shuffle(&mut arrivals);
 
     let rounds = if own_addresses { 1 } else { ROUNDS };
-    for batch in arrivals.chunks(CONNECTIONS * rounds) {
-        let source = |peer: &Peer| {
+    let at_once = CONNECTIONS * pipeline;
+    let mut pace = Pace::new(arrivals.len() / 10, slow_tenth);
+    for batch in arrivals.chunks(at_once * rounds) {
+        let source = |peers: &[Peer]| {
             if own_addresses {
-                peer.address()
+                peers[0].address()
             } else {
                 TRUSTED
             }
         };
-        let sources: Vec<_> = batch.iter().take(CONNECTIONS).map(source).collect();
+        let sources: Vec<_> = batch
+            .chunks(pipeline)
+            .take(CONNECTIONS)
+            .map(source)
+            .collect();
         let mut connections = connect(server, &sources)?;
-        for round in batch.chunks(CONNECTIONS) {
-            for (connection, peer) in connections.iter_mut().zip(round) {
-                connection.write_all(peer.announce(info_hashes[peer.swarm]).as_bytes())?;
+        for round in batch.chunks(at_once) {
+            pace.wait(round.len());
+            for (connection, peers) in connections.iter_mut().zip(round.chunks(pipeline)) {
+                let announces = peers
+                    .iter()
+                    .map(|peer| peer.announce(info_hashes[peer.swarm]));
+                connection.write_all(announces.collect::<String>().as_bytes())?;
             }
-            for connection in &mut connections[..round.len()] {
-                read_answer(connection)?;
+            for (connection, peers) in connections.iter_mut().zip(round.chunks(pipeline)) {
+                read_answers(connection, peers.len())?;
             }
         }
     }
     Ok(())
+}
+
+/// Whether each peer has a connection of its own, how many announces one gets at once, and how
+/// many seconds the first tenth of them shall take.
+fn options(words: &[String]) -> Result<(bool, usize, f64), Box<dyn Error>> {
+    let (mut own_addresses, mut pipeline, mut slow_tenth) = (false, 1, 0.0);
+    let mut words = words.iter();
+    while let Some(word) = words.next() {
+        let mut value = || words.next().ok_or(format!("{word} needs a value"));
+        match word.as_str() {
+            "--own-addresses" => own_addresses = true,
+            "--pipeline" => pipeline = value()?.parse()?,
+            "--slow-tenth" => slow_tenth = value()?.parse()?,
+            _ => return Err(format!("unknown option {word}").into()),
+        }
+    }
+    if pipeline == 0 || (own_addresses && pipeline > 1) {
+        return Err("--pipeline is above 0, and 1 with --own-addresses".into());
+    }
+    Ok((own_addresses, pipeline, slow_tenth))
+}
+
+/// Spreads the first peers evenly over some time.
+struct Pace {
+    start: Instant,
+    slow: usize,
+    each: f64,
+    done: usize,
+}
+
+#[expect(clippy::disallowed_methods, reason = "a pace is a matter of time")]
+impl Pace {
+    fn new(slow: usize, seconds: f64) -> Self {
+        Self {
+            start: Instant::now(),
+            slow,
+            each: seconds / slow.max(1) as f64,
+            done: 0,
+        }
+    }
+
+    fn wait(&mut self, count: usize) {
+        if self.done < self.slow {
+            let due = Duration::from_secs_f64(self.done as f64 * self.each);
+            std::thread::sleep(due.saturating_sub(self.start.elapsed()));
+        }
+        self.done += count;
+    }
 }
 
 fn connect(server: SocketAddr, sources: &[Ipv4Addr]) -> std::io::Result<Vec<TcpStream>> {
@@ -109,31 +170,36 @@ impl Peer {
     }
 }
 
-fn read_answer(connection: &mut TcpStream) -> Result<(), Box<dyn Error>> {
-    let mut buffer = [0; 4096];
-    let mut filled = 0;
-    loop {
-        let length = connection.read(&mut buffer[filled..])?;
-        filled += length;
-        let answer = &buffer[..filled];
-        if length == 0 || memmem::find(answer, b"failure reason").is_some() {
-            return Err(format!("bad answer: {:?}", String::from_utf8_lossy(answer)).into());
+fn read_answers(connection: &mut TcpStream, count: usize) -> Result<(), Box<dyn Error>> {
+    let mut answers = Vec::new();
+    let mut buffer = [0; 64 * 1024];
+    let (mut complete, mut read) = (0, 0);
+    while complete < count {
+        let length = connection.read(&mut buffer)?;
+        answers.extend_from_slice(&buffer[..length]);
+        if length == 0 || memmem::find(&answers[read..], b"failure reason").is_some() {
+            let answers = String::from_utf8_lossy(&answers);
+            return Err(format!("bad answer: {answers:?}").into());
         }
-        if is_complete(answer)? {
-            return Ok(());
+        while let Some(length) = first_answer(&answers[read..])? {
+            read += length;
+            complete += 1;
         }
     }
+    Ok(())
 }
 
-fn is_complete(answer: &[u8]) -> Result<bool, Box<dyn Error>> {
-    let Some(head_length) = memmem::find(answer, b"\r\n\r\n").map(|end| end + 4) else {
-        return Ok(false);
+/// How long the first answer is, if all of it is there.
+fn first_answer(answers: &[u8]) -> Result<Option<usize>, Box<dyn Error>> {
+    let Some(head_length) = memmem::find(answers, b"\r\n\r\n").map(|end| end + 4) else {
+        return Ok(None);
     };
-    let head = std::str::from_utf8(&answer[..head_length])?;
+    let head = std::str::from_utf8(&answers[..head_length])?;
     let body_length: usize = head
         .lines()
         .find_map(|line| line.strip_prefix("Content-Length: "))
         .ok_or("an answer without a length")?
         .parse()?;
-    Ok(answer.len() >= head_length + body_length)
+    let length = head_length + body_length;
+    Ok((answers.len() >= length).then_some(length))
 }

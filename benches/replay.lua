@@ -21,7 +21,7 @@ function init(arguments)
   if pause > 0 then
     -- wrk calls it if it is there.
     function delay()
-      return math.random(0, 2 * pause)
+      return math.floor(math.random() * 2 * pause + 0.5)
     end
   end
 end
@@ -31,14 +31,14 @@ function request()
   return pool[position]
 end
 
--- wrk's own report leaves out the 99.9th percentile.
+-- wrk's own report leaves out the 99.9th percentile; times are in microseconds.
 function done(summary, latency)
   local errors = summary.errors
   io.write(string.format(
-    '{"requests": %d, "bytes": %d, "seconds": %f, "p50": %d, "p99": %d, "p99.9": %d, '
+    '{"requests": %d, "bytes": %d, "seconds": %f, "p50": %d, "p99": %d, "p99.9": %d, "max": %d, '
       .. '"connect": %d, "read": %d, "write": %d, "timeout": %d, "status": %d}\n',
     summary.requests, summary.bytes, summary.duration / 1e6,
-    latency:percentile(50), latency:percentile(99), latency:percentile(99.9),
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), latency.max,
     errors.connect, errors.read, errors.write, errors.timeout, errors.status
   ))
 end

@@ -13,14 +13,20 @@ use log::trace;
 use std::net::IpAddr;
 
 /// Serves the requests of one connection for one turn.
-pub(super) struct Front<'a> {
+pub struct Front<'a> {
+    /// Who decides.
     pub tracker: &'a mut Tracker,
+    /// Whom to believe, above all.
     pub settings: &'a Settings,
+    /// The connection's other end.
     pub remote: IpAddr,
+    /// The connection, for answers that come later.
     pub ticket: Ticket,
+    /// The present.
     pub now: Now,
     /// The daemon is stopping: no connection stays open.
     pub closing: bool,
+    /// Memory for the bodies of answers.
     pub body: &'a mut Vec<u8>,
 }
 
@@ -97,7 +103,7 @@ impl Service for Front<'_> {
 }
 
 /// Writes what somebody is told into the body of an answer. `interval` is for scrapes.
-pub(super) fn write_answer(body: &mut Vec<u8>, answer: Answer<'_>, interval: u32) {
+pub fn write_answer(body: &mut Vec<u8>, answer: Answer<'_>, interval: u32) {
     match answer {
         Answer::Announce(reply, true) => response::announce_body(body, reply, PeerForm::Compact),
         Answer::Announce(reply, false) => {

@@ -14,6 +14,7 @@ mod slots;
 mod stopping;
 
 pub use accept::MAX_ADMIN_CONNECTIONS;
+pub use front::{Front, write_answer};
 pub use listener::{Face, Listener};
 
 use crate::admin::{self, Surroundings};
@@ -25,7 +26,6 @@ use crate::time::Now;
 use crate::tracker::{self, Answer, Tracker};
 use admin_front::AdminFront;
 use connection::{Connection, Progress};
-use front::{Front, write_answer};
 use ipnet::IpNet;
 use log::info;
 use mio::event::Event;

@@ -9,7 +9,8 @@
 use super::groups::PeerGroups;
 use super::marks::Mark;
 use super::one_swarm::{Family, Swarm};
-use super::peers::{Class, Peer, Peers};
+use super::peer::{Class, Peer};
+use super::peers::Peers;
 use super::swarms::Swarms;
 use crate::bittorrent::InfoHash;
 use crate::record::{Changes, Origin, PeerKey, PeerRecord, SwarmRecord};

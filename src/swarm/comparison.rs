@@ -5,7 +5,7 @@ use super::changes::laziness;
 use super::groups::PeerGroups;
 use super::marks::{Mark, Marks, Stamp};
 use super::one_swarm::Family;
-use super::peers::{Class, Peer};
+use super::peer::{Class, Peer};
 use super::selection::Liveness;
 use super::swarms::{Placed, Swarms};
 use crate::record::{Origin, PeerKey, PeerRecord, SwarmRecord};

@@ -2,7 +2,8 @@
 
 use super::address::Address;
 use super::groups::OTHER;
-use super::peers::{Class, Peers};
+use super::peer::Class;
+use super::peers::Peers;
 use crate::bittorrent::{Counts, InfoHash};
 use crate::chain::{Linked, Links};
 use std::net::{Ipv4Addr, Ipv6Addr};

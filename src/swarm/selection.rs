@@ -6,7 +6,8 @@
 
 use super::address::{Address, HashKeys};
 use super::groups::{GroupId, PeerGroups, Priority};
-use super::peers::{Peers, id_tag};
+use super::peer::{Hot, id_tag};
+use super::peers::Peers;
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::hint::black_box;
@@ -269,12 +270,23 @@ impl<A: Address> Judge<'_, A> {
         let (before, rest) = self.tables.split_at(candidate.table as usize);
         let Table { peers, liveness } = rest[0];
         let (gone, tag) = (liveness.latest_gone(), self.tag);
+        let own = self.asker.own;
         let hot = peers.hot_of(range.start as usize..range.end as usize);
+        let is_doubtful = |peer: &Hot<A>| {
+            let is_neighboring = own.is_some_and(|(ip, _)| ip == peer.ip);
+            (peer.last_announce <= gone) | (peer.tag == tag) | is_neighboring
+        };
+        // Nearly always all of them can be taken. That is found out without a branch for each.
+        let any_doubt = hot.iter().fold(false, |any, peer| any | is_doubtful(peer));
+        if !any_doubt && before.is_empty() {
+            let room = limit.saturating_sub(chosen.len());
+            chosen.extend(range.map(|position| candidate.pick(position)).take(room));
+            return;
+        }
         for (peer, position) in hot.iter().zip(range.start..) {
-            let is_own = |own: (A, u16)| own == (peer.ip, peer.port);
             // The id itself lies further away, and hardly ever has to be looked at.
             let is_asker = (peer.tag == tag && peers.id(position as usize) == self.asker.id)
-                || self.asker.own.is_some_and(is_own);
+                || own == Some((peer.ip, peer.port));
             if peer.last_announce <= gone || is_asker {
                 continue;
             }

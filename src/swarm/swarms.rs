@@ -7,7 +7,8 @@ use super::groups::{GroupId, PeerGroups};
 use super::index::Index;
 use super::marks::{Mark, Marks, Stamp};
 use super::one_swarm::{Family, Swarm};
-use super::peers::{Class, Peer, headroom, reserve_for_one_more};
+use super::peer::{Class, Peer};
+use super::peers::{headroom, reserve_for_one_more};
 use super::selection::Liveness;
 use super::sweep::Sweep;
 use crate::bittorrent::{InfoHash, PeerId};
@@ -127,7 +128,7 @@ pub struct Swarms {
     pub(super) swarms: Vec<Swarm>,
     index: Index,
     /// Swarms of one peer, the one that announced the longest time ago first.
-    singles: Chain,
+    pub(super) singles: Chain,
     pub(super) totals: Totals,
     /// Which edition of the peer groups is in force; see [`Class::edition`].
     pub(super) edition: bool,

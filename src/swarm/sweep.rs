@@ -20,8 +20,8 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 /// expired are found by the next pass.
 #[derive(Debug, Default)]
 pub(super) struct Sweep {
-    /// Swarms that the pass has still before it.
-    swarms_left: usize,
+    /// Swarms that the pass has still before it; `None` when it has not been begun.
+    swarms_left: Option<usize>,
     /// The same for the peers of the last of these; `None` when it has not been begun.
     peers_left: Option<PeersLeft>,
     /// The pass puts peers into their new groups.
@@ -49,10 +49,8 @@ impl Swarms {
         debug_assert!(!self.sweep.regrouping);
         self.edition = !self.edition;
         self.sweep = Sweep {
-            swarms_left: self.swarms.len(),
-            peers_left: None,
             regrouping: true,
-            busiest: Busiest::default(),
+            ..Sweep::default()
         };
     }
 
@@ -70,25 +68,24 @@ impl Swarms {
     /// next call beginning another one.
     pub fn sweep(&mut self, budget: usize, groups: &PeerGroups, liveness: Liveness) -> bool {
         let mut budget = budget;
-        if self.swarms.len() < self.sweep.swarms_left {
+        let swarms = self.swarms.len();
+        let mut left = self.sweep.swarms_left.unwrap_or(swarms);
+        if swarms < left {
             // The swarm that was last is forgotten, and how far it had been swept with it.
-            self.sweep.swarms_left = self.swarms.len();
+            left = swarms;
             self.sweep.peers_left = None;
         }
-        while let Some(slot) = self.sweep.swarms_left.checked_sub(1) {
+        while let Some(slot) = left.checked_sub(1) {
             if budget == 0 {
+                self.sweep.swarms_left = Some(left);
                 return false;
             }
             budget -= 1;
             if self.sweep_swarm(slot, &mut budget, groups, liveness) {
-                self.sweep.swarms_left = slot;
+                left = slot;
             }
         }
-        let next = Sweep {
-            swarms_left: self.swarms.len(),
-            ..Sweep::default()
-        };
-        self.busiest = std::mem::replace(&mut self.sweep, next).busiest;
+        self.busiest = std::mem::take(&mut self.sweep).busiest;
         true
     }
 

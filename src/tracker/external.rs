@@ -4,17 +4,20 @@
 //! What one tracker said is given to clients of the same tracker and account only: a [`ListKey`]
 //! holds its announce URL with everything that clients do not send by themselves.
 
+use super::invariants::FEW;
 use super::learned::{Learned, Places};
 use crate::bittorrent::{Announce, Counts, InfoHash, PeerId, Refusal, UpstreamReply};
 use crate::job::{FetchPolicy, Ticket};
-use crate::swarm::GroupId;
 use crate::time::{Now, Timestamp};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Lists of external trackers that are remembered.
 const MAX_LISTS: usize = 100_000;
+/// Peers on all of these together, at some 40 bytes each: whoever brings trackers of his own along
+/// must not fill the memory with what they say.
+const MAX_PEERS: usize = 1_000_000;
 /// Clients of one torrent and tracker whose announces were passed on and whose `stopped` will be.
 const MAX_PASSED_ON: usize = 64;
 /// What a tracker refused is not asked again for so long, in seconds, unless it says otherwise.
@@ -158,7 +161,7 @@ impl List {
         self.passed_on.contains(client)
     }
 
-    pub fn take(
+    fn take(
         &mut self,
         reply: &UpstreamReply,
         peers_expiry_interval: u32,
@@ -185,7 +188,7 @@ impl List {
 }
 
 /// Which waiting: a connection has the same ticket each time that it waits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct WaitId(u64);
 
 /// A client that waits for an external tracker.
@@ -203,7 +206,6 @@ pub(super) enum Waits {
     List {
         key: ListKey,
         announce: Announce,
-        group: GroupId,
         /// The tracker's own times are told, as it sees every announce.
         own_times: bool,
     },
@@ -225,12 +227,14 @@ pub(super) struct Ready {
 #[derive(Debug, Default)]
 pub(super) struct External {
     lists: HashMap<ListKey, List>,
+    /// On all lists.
+    peers: usize,
     /// Lists by age; a list that is in use gets another turn.
     by_age: VecDeque<(Timestamp, ListKey)>,
     waiting: HashMap<WaitId, Waiting>,
     last_id: u64,
-    /// By time, as all wait equally long.
-    deadlines: VecDeque<(Now, WaitId)>,
+    /// Those of finished waitings stay until their time.
+    deadlines: BTreeSet<(Now, WaitId)>,
     ready: VecDeque<Ready>,
 }
 
@@ -255,21 +259,45 @@ impl External {
         self.lists.get_mut(key)
     }
 
-    /// Forgets the oldest list for which nobody waits.
-    fn forget_oldest(&mut self) {
+    /// Takes over what a tracker has said; the oldest lists make room for it.
+    pub fn take(
+        &mut self,
+        key: &ListKey,
+        reply: &UpstreamReply,
+        peers_expiry_interval: u32,
+        now: Timestamp,
+        places: Places<'_>,
+    ) {
+        let list = self.list(key, now);
+        let before = list.learned.len();
+        list.take(reply, peers_expiry_interval, now, places);
+        let after = list.learned.len();
+        self.peers = self.peers - before + after;
+        while self.peers > MAX_PEERS && self.forget_oldest() {}
+    }
+
+    fn forget(&mut self, key: &ListKey) {
+        if let Some(list) = self.lists.remove(key) {
+            self.peers -= list.learned.len();
+        }
+    }
+
+    /// Forgets the oldest list for which nobody waits, if there is one.
+    fn forget_oldest(&mut self) -> bool {
         for _ in 0..self.by_age.len() {
             let Some((made, key)) = self.by_age.pop_front() else {
-                return;
+                break;
             };
             match self.lists.get(&key) {
                 Some(list) if list.fetching.is_some() => self.by_age.push_back((made, key)),
                 Some(_) => {
-                    self.lists.remove(&key);
-                    return;
+                    self.forget(&key);
+                    return true;
                 }
                 None => {}
             }
         }
+        false
     }
 
     /// Forgets lists whose peers are all gone, a few at a time.
@@ -285,7 +313,7 @@ impl External {
                 .map(|list| (list.fetching.is_some(), list.fetched));
             match last {
                 Some((false, fetched)) if fetched.is_none_or(|(made, _)| is_old(made)) => {
-                    self.lists.remove(&key);
+                    self.forget(&key);
                 }
                 Some(_) => self.by_age.push_back((now, key)),
                 None => {}
@@ -302,7 +330,7 @@ impl External {
     /// Lets a client wait.
     pub fn wait(&mut self, id: WaitId, waiting: Waiting, deadline: Now) {
         self.waiting.insert(id, waiting);
-        self.deadlines.push_back((deadline, id));
+        self.deadlines.insert((deadline, id));
     }
 
     /// Ends a waiting, if it has not ended.
@@ -314,7 +342,9 @@ impl External {
 
     /// Ends the waiting of those who have waited long enough.
     pub fn end_waiting(&mut self, now: Now) {
-        while let Some((_, id)) = self.deadlines.pop_front_if(|(due, _)| *due <= now) {
+        while self.deadlines.first().is_some_and(|(due, _)| *due <= now)
+            && let Some((_, id)) = self.deadlines.pop_first()
+        {
             self.finish(id, None);
         }
     }
@@ -330,10 +360,53 @@ impl External {
         self.ready.pop_front()
     }
 
+    /// Panics if somebody waits without a deadline, or for a list that nobody is asked for.
+    pub fn check_invariants(&self) {
+        if self.lists.len() + self.deadlines.len() > FEW {
+            return;
+        }
+        assert_eq!(self.lists.len(), self.by_age.len(), "each list has one age");
+        let peers: usize = self.lists.values().map(|list| list.learned.len()).sum();
+        assert_eq!(peers, self.peers, "the sum is wrong");
+        assert!(self.waiting.len() <= self.deadlines.len());
+        let deadlines: HashSet<_> = self.deadlines.iter().map(|(_, id)| id).collect();
+        assert!(self.waiting.keys().all(|id| deadlines.contains(id)));
+        let is_asked_for = |list: &List| list.waiting.is_empty() || list.fetching.is_some();
+        assert!(self.lists.values().all(is_asked_for));
+    }
+
     pub fn next_timeout(&self) -> Option<Now> {
         if !self.ready.is_empty() {
             return Some(Now(0));
         }
-        self.deadlines.front().map(|(due, _)| *due)
+        self.deadlines.first().map(|(due, _)| *due)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::swarm::{HashKeys, PeerGroups, Swarms};
+    use crate::tracker::Settings;
+
+    #[test]
+    fn trackers_that_tell_of_ever_more_peers_push_out_themselves() {
+        let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
+        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let places = Places::new(&groups, 0, &swarms);
+        let peer = |n: u32| (IpAddr::from((0x0800_0000 + n).to_be_bytes()), 6881).into();
+        let reply = UpstreamReply {
+            peers: (0..2_000).map(peer).collect(),
+            ..UpstreamReply::default()
+        };
+        let mut external = External::default();
+        let key = |n: u32| (Arc::from(n.to_be_bytes()), InfoHash([0; 20]));
+        for n in 0..MAX_PEERS as u32 / 2_000 + 20 {
+            external.take(&key(n), &reply, 60, Timestamp(n), places);
+        }
+        assert_eq!(external.peers, MAX_PEERS);
+        assert_eq!(external.lists.len(), MAX_PEERS / 2_000);
+        assert!(external.known_list(&key(19)).is_none());
+        assert!(external.known_list(&key(20)).is_some());
     }
 }

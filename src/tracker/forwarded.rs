@@ -112,7 +112,6 @@ impl Tracker {
             let wants = Waits::List {
                 key,
                 announce,
-                group,
                 own_times: mode == Mode::Always,
             };
             let waiting = Waiting {
@@ -297,8 +296,8 @@ impl Tracker {
     fn take_list(&mut self, key: &ListKey, reply: &UpstreamReply, now: Now) {
         let places = Places::new(&self.groups, self.groups_version, &self.swarms);
         let lifetime = self.settings.forward.peers_expiry_interval;
-        let list = self.external.list(key, now.timestamp());
-        list.take(reply, lifetime, now.timestamp(), places);
+        let now = now.timestamp();
+        self.external.take(key, reply, lifetime, now, places);
     }
 
     fn end_waiting_for(&mut self, key: &ListKey) {

@@ -60,6 +60,11 @@ impl Learnable for Ipv6Addr {
 }
 
 impl Learned {
+    /// How many peers there are, those whose time is over included.
+    pub fn len(&self) -> usize {
+        self.ipv4.len() + self.ipv6.len()
+    }
+
     /// Enters peers that are good until this time. `source` tells where they come from.
     pub fn add(
         &mut self,

@@ -13,6 +13,7 @@ mod forwarded;
 mod handed_out;
 mod history;
 mod hosts;
+mod invariants;
 mod learned;
 mod neighbors;
 mod overview;
@@ -187,7 +188,7 @@ impl Tracker {
         answer::clear(&mut self.reply);
         let is_neighbor = self.neighbors.is_neighbor(ip);
         let entered = if is_neighbor {
-            Some(Entered {
+            (announce.event != Event::Stopped).then(|| Entered {
                 group: self.groups.find(ip),
                 swarm: self.swarms.place(&announce.info_hash),
             })
@@ -207,6 +208,7 @@ impl Tracker {
             None => self.reply.counts = self.counts(&announce.info_hash),
         }
         self.set_times(ip, false);
+        self.check_invariants();
         &self.reply
     }
 
@@ -393,6 +395,7 @@ impl Tracker {
                 }
             }
         }
+        self.check_invariants();
     }
 
     /// The next answer for somebody who was told to wait.
@@ -401,6 +404,7 @@ impl Tracker {
             return Some(delivery);
         }
         self.external.end_waiting(now);
+        self.check_invariants();
         let ready = self.external.next_ready()?;
         let waited = Duration::from_millis(now.0.saturating_sub(ready.waiting.since.0));
         self.figures.answer_times.forwarded.add(1, waited);

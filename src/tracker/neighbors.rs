@@ -21,6 +21,15 @@ pub(super) const PATIENCE: u64 = 10_000;
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 60_000;
 
+/// Torrents that a neighbor is to be asked about at the same time. While it is away or slow, those
+/// that matter no longer stay on its list: a flood of made-up hashes must not fill the memory. Who
+/// finds no place comes in with a later announce.
+const MAX_TORRENTS: usize = 500_000;
+
+/// Peers that neighbors have told of, of all torrents together, at some 40 bytes each. Beyond that
+/// no more are taken until some have expired.
+const MAX_PEERS: usize = 5_000_000;
+
 /// Torrents that are looked at in one go; those that matter no longer are forgotten.
 const LOOKED_AT: usize = 1_000;
 
@@ -57,6 +66,8 @@ pub(super) struct Neighbors {
     neighbors: Vec<Neighbor>,
     last_number: u16,
     learned: HashMap<InfoHash, Learned>,
+    /// In all of `learned`.
+    peers: usize,
 }
 
 #[derive(Debug)]
@@ -99,7 +110,11 @@ impl Neighbors {
     /// Torrents that a new neighbor is to be asked about: those that the others are.
     fn learned_about(&self) -> VecDeque<InfoHash> {
         let other = self.neighbors.first();
-        other.map_or_else(VecDeque::new, |other| other.known.iter().copied().collect())
+        let of = |other: &Neighbor| {
+            let asked = other.due.iter().map(|(_, info_hash)| info_hash);
+            other.fresh.iter().chain(asked).copied().collect()
+        };
+        other.map_or_else(VecDeque::new, of)
     }
 
     /// Whether an address is a neighbor's, from which it asks us.
@@ -114,7 +129,7 @@ impl Neighbors {
     /// Has a torrent asked about, from now on as long as it matters.
     pub fn note(&mut self, info_hash: InfoHash) {
         for neighbor in &mut self.neighbors {
-            if neighbor.known.insert(info_hash) {
+            if neighbor.known.len() < MAX_TORRENTS && neighbor.known.insert(info_hash) {
                 neighbor.fresh.push_back(info_hash);
             }
         }
@@ -135,7 +150,8 @@ impl Neighbors {
                     }
                 } else {
                     neighbor.known.remove(&info_hash);
-                    self.learned.remove(&info_hash);
+                    let gone = self.learned.remove(&info_hash);
+                    self.peers -= gone.map_or(0, |learned| learned.len());
                 }
             }
         }
@@ -176,7 +192,13 @@ impl Neighbors {
         let number = neighbor.number;
         if !peers.is_empty() {
             let learned = self.learned.entry(info_hash).or_default();
-            learned.add(peers, number, until, now, places);
+            let before = learned.len();
+            if self.peers < MAX_PEERS {
+                learned.add(peers, number, until, now, places);
+            } else {
+                learned.expire(now, places.keys);
+            }
+            self.peers = self.peers - before + learned.len();
         }
     }
 
@@ -193,15 +215,24 @@ impl Neighbors {
         let pause = (FIRST_PAUSE << neighbor.failures.min(6)).min(LONGEST_PAUSE);
         neighbor.failures = neighbor.failures.saturating_add(1);
         neighbor.not_before = now.plus(pause);
-        // It was asked a moment ago, so that its next turn is one of the last.
+        // It was asked a moment ago, so that its next turn is one of the last. It has none if it is
+        // to be asked about again already, or matters no longer.
         let next_turn = neighbor
             .due
             .iter()
             .rposition(|(_, asked)| *asked == info_hash);
         if let Some(place) = next_turn {
             neighbor.due.remove(place);
+            neighbor.fresh.push_back(info_hash);
         }
-        neighbor.fresh.push_back(info_hash);
+    }
+
+    /// Panics if a torrent that a neighbor is to be asked about has no turn, or two.
+    pub fn check_invariants(&self) {
+        for neighbor in &self.neighbors {
+            let turns = neighbor.fresh.len() + neighbor.due.len();
+            assert_eq!(turns, neighbor.known.len(), "{}", neighbor.settings.name);
+        }
     }
 
     /// All by name, in the operator's order.
@@ -307,147 +338,4 @@ fn escaped(info_hash: &InfoHash) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(name: &str) -> NeighborSettings {
-        NeighborSettings {
-            name: name.into(),
-            refresh_interval: 100,
-            peers_expiry_interval: 200,
-            announce_request: "http://partner.example/announce?h={info_hash}&x".to_owned(),
-            accept_from: vec!["192.0.2.0/24".parse().unwrap()],
-            max_requests_per_second: 30,
-            policy: Arc::new(FetchPolicy {
-                allow_networks: Vec::new(),
-                ports: Vec::new(),
-                own_addresses: Vec::new(),
-                trusted: true,
-                via: String::new(),
-            }),
-        }
-    }
-
-    fn one() -> Neighbors {
-        let mut neighbors = Neighbors::default();
-        neighbors.set(&[settings("one")]);
-        neighbors
-    }
-
-    fn hash(number: u8) -> InfoHash {
-        InfoHash([number; 20])
-    }
-
-    /// Asks whatever is due up to a time, and tells when and about what.
-    fn run(neighbors: &mut Neighbors, until: u64, matters: impl Fn(u8) -> bool) -> Vec<(u64, u8)> {
-        let mut asked = Vec::new();
-        while let Some(due) = neighbors.next_timeout().filter(|due| due.0 <= until) {
-            if let Some(due_now) = neighbors.next_question(due, |hash| matters(hash.0[0])) {
-                asked.push((due.0, due_now.info_hash.0[0]));
-            }
-        }
-        asked
-    }
-
-    #[test]
-    fn the_question_is_the_operators_with_the_hash_in_it() {
-        let mut neighbors = one();
-        neighbors.note(InfoHash(*b"aZ0-._~ %&=+/?#\x00\x7f\x80\xff|"));
-        let due = neighbors.next_question(Now(0), |_| true).unwrap();
-        let expected = "/announce?h=%61%5A%30%2D%2E%5F%7E%20%25%26%3D%2B%2F%3F%23%00%7F%80%FF%7C&x";
-        assert_eq!(due.question.target.path_and_query, expected.as_bytes());
-    }
-
-    #[test]
-    fn torrents_that_come_in_a_crowd_part() {
-        let mut neighbors = one();
-        for number in 0..50 {
-            neighbors.note(hash(number));
-            neighbors.note(hash(number));
-        }
-        let asked = run(&mut neighbors, 300_000, |_| true);
-        assert_eq!(
-            asked[..50].last(),
-            Some(&(49 * 34, 49)),
-            "30 a second at most"
-        );
-        for number in 0..50 {
-            let times: Vec<_> = asked.iter().filter(|(_, one)| *one == number).collect();
-            let apart = times.windows(2).map(|pair| pair[1].0 - pair[0].0);
-            assert!(apart.min() >= Some(100_000), "{number}: {times:?}");
-        }
-        let second: Vec<_> = asked[50..100].iter().map(|(time, _)| *time).collect();
-        let spread = second[49] - second[0];
-        assert!(spread > 90_000, "the second time in {spread} ms");
-    }
-
-    #[test]
-    fn torrents_that_come_one_by_one_do_not_push_each_other_away() {
-        let mut neighbors = one();
-        let mut asked = Vec::new();
-        for number in 0..200 {
-            neighbors.note(hash(number));
-            asked.extend(run(&mut neighbors, u64::from(number) * 40, |_| true));
-        }
-        asked.extend(run(&mut neighbors, 1_000_000, |_| true));
-        for number in 0..200 {
-            let times = asked.iter().filter(|(_, one)| *one == number);
-            let times: Vec<_> = times.map(|(time, _)| *time).collect();
-            let apart: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
-            assert!(
-                apart
-                    .iter()
-                    .all(|apart| (100_000..=200_100).contains(apart)),
-                "{apart:?}"
-            );
-            assert!(apart.last() <= Some(&105_000), "in the end: {apart:?}");
-        }
-    }
-
-    #[test]
-    fn what_no_longer_matters_is_forgotten() {
-        let mut neighbors = one();
-        neighbors.note(hash(1));
-        neighbors.note(hash(2));
-        assert_eq!(run(&mut neighbors, 1_000, |_| true).len(), 2);
-        assert_eq!(run(&mut neighbors, 250_000, |number| number == 2).len(), 2);
-        assert_eq!(neighbors.neighbors[0].known.len(), 1);
-        neighbors.note(hash(1));
-        assert_eq!(run(&mut neighbors, 250_000, |_| true).len(), 1);
-    }
-
-    #[test]
-    fn one_that_is_down_is_tried_on_at_least_once_a_minute() {
-        let mut neighbors = one();
-        neighbors.note(hash(1));
-        let mut now = 0;
-        let mut pauses = Vec::new();
-        for _ in 0..9 {
-            let asked = run(&mut neighbors, now, |_| true);
-            assert_eq!(asked.len(), 1);
-            neighbors.handle_failure("one", hash(1), "no reason", Now(now));
-            let next = neighbors.next_timeout().unwrap().0;
-            pauses.push((next - now) / 1000);
-            now = next;
-        }
-        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60, 60]);
-    }
-
-    #[test]
-    fn a_reload_keeps_the_schedule_and_gives_it_to_new_neighbors() {
-        let mut neighbors = one();
-        neighbors.note(hash(1));
-        assert_eq!(run(&mut neighbors, 1_000, |_| true).len(), 1);
-        neighbors.set(&[settings("one"), settings("two")]);
-        let due = neighbors.next_question(Now(1_000), |_| true).unwrap();
-        assert_eq!((&*due.name, due.info_hash), ("two", hash(1)));
-        assert_eq!(run(&mut neighbors, 90_000, |_| true), []);
-    }
-
-    #[test]
-    fn whoever_asks_from_its_network_is_a_neighbor() {
-        let neighbors = one();
-        assert!(neighbors.is_neighbor([192, 0, 2, 7].into()));
-        assert!(!neighbors.is_neighbor([192, 0, 3, 7].into()));
-    }
-}
+mod tests;

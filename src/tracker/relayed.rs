@@ -19,9 +19,10 @@ impl Tracker {
             Waits::List {
                 key,
                 announce,
-                group,
                 own_times,
             } => {
+                // A reload may have put the client into another group.
+                let group = self.groups.find(ip);
                 let refresh_interval = self.settings.forward.refresh_interval;
                 let timestamp = now.timestamp();
                 let list = self.external.list(&key, timestamp);

@@ -69,6 +69,11 @@ impl Tracker {
 
     /// Does a piece of what has to be done from time to time.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.do_a_piece(now);
+        self.check_invariants();
+    }
+
+    fn do_a_piece(&mut self, now: Now) {
         self.take_censuses();
         let liveness = self.liveness(now);
         if let Some(persistence) = &mut self.persistence {

@@ -1,6 +1,7 @@
 //! Who may be asked, and when: fetches wait here for a worker, no host gets more than its share
 //! of the workers, and one that does not answer is left alone for longer and longer.
 
+use super::invariants::FEW;
 use crate::bittorrent::{Target, UpstreamRequest};
 use crate::job::{Fetch, FetchId, FetchPolicy, Job};
 use crate::time::Now;
@@ -13,6 +14,9 @@ const PATIENCE: u32 = 5;
 /// For so long at first, and twice as long after each further failure, in milliseconds.
 const FIRST_PAUSE: u64 = 10_000;
 const LONGEST_PAUSE: u64 = 15 * 60_000;
+/// A fetch of which no worker has said anything for so long is given up, in milliseconds: several
+/// times what any may take. Whatever becomes of a worker, its hosts and lists are asked again.
+const LOST: u64 = 120_000;
 /// Hosts that are remembered for their failures. Whoever makes up names can fill this; then hosts
 /// that have never answered are not asked until others have been forgotten.
 const MAX_HOSTS: usize = 20_000;
@@ -58,6 +62,8 @@ pub(super) struct Upstreams<P> {
     ready: VecDeque<HostName>,
     pending: usize,
     under_way: HashMap<FetchId, (HostName, P)>,
+    /// Fetches by the time at which a worker got them; some may have ended.
+    handed_out: VecDeque<(Now, FetchId)>,
     last_id: u64,
 }
 
@@ -104,6 +110,7 @@ impl<P> Upstreams<P> {
             ready: VecDeque::new(),
             pending: 0,
             under_way: HashMap::new(),
+            handed_out: VecDeque::new(),
             last_id: 0,
         }
     }
@@ -169,8 +176,10 @@ impl<P> Upstreams<P> {
     }
 
     /// Takes out the next fetch for a worker. Those whose time is over are passed over, as are those
-    /// whose host is left alone since they were queued: they come back as failed.
+    /// whose host is left alone since they were queued: they come back as failed,
+    /// with those that are lost.
     pub fn next_job(&mut self, now: Now, late: &mut Vec<(HostName, P)>) -> Option<Job> {
+        self.give_up_lost(now, late);
         loop {
             if self.under_way.len() - self.pending >= self.limits.threads {
                 return None;
@@ -191,6 +200,7 @@ impl<P> Upstreams<P> {
             });
             self.get_ready(name);
             if let Some(next) = next {
+                self.handed_out.push_back((now, next.id));
                 return Some(Job::Fetch(Fetch {
                     id: next.id,
                     target: next.question.target,
@@ -203,21 +213,57 @@ impl<P> Upstreams<P> {
         }
     }
 
+    /// Panics if the counts are not those of what is counted.
+    pub fn check_invariants(&self) {
+        if self.hosts.len() > FEW {
+            return;
+        }
+        let queued: usize = self.hosts.values().map(|host| host.queue.len()).sum();
+        let out: usize = self.hosts.values().map(|host| host.under_way).sum();
+        let ready = self.hosts.values().filter(|host| host.is_ready).count();
+        assert_eq!((self.pending, self.under_way.len()), (queued, queued + out));
+        assert_eq!(
+            self.ready.len(),
+            ready,
+            "each host that is ready is listed once"
+        );
+    }
+
+    fn give_up_lost(&mut self, now: Now, lost: &mut Vec<(HostName, P)>) {
+        while let Some(&(since, id)) = self.handed_out.front() {
+            if self.under_way.contains_key(&id) {
+                if now < since.plus(LOST) {
+                    return;
+                }
+                // It says nothing about the host.
+                lost.extend(self.end(id, |_| {}));
+            }
+            self.handed_out.pop_front();
+        }
+    }
+
     /// Takes note of the end of a fetch and returns whom it asked and what it was for.
     pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<(HostName, P)> {
-        let (name, purpose) = self.under_way.remove(&id)?;
-        let host = self.hosts.get_mut(&name)?;
-        host.under_way = host.under_way.saturating_sub(1);
-        if answered {
-            host.failures = 0;
-            host.paused_until = None;
-        } else {
+        self.end(id, |host| {
+            if answered {
+                host.failures = 0;
+                host.paused_until = None;
+                return;
+            }
             host.failures = host.failures.saturating_add(1);
             if let Some(more) = host.failures.checked_sub(PATIENCE) {
                 let pause = FIRST_PAUSE << more.min(10);
                 host.paused_until = Some(now.plus(pause.min(LONGEST_PAUSE)));
             }
-        }
+        })
+    }
+
+    /// Ends a fetch that a worker has had, as far as it has not ended.
+    fn end(&mut self, id: FetchId, learn: impl FnOnce(&mut Host)) -> Option<(HostName, P)> {
+        let (name, purpose) = self.under_way.remove(&id)?;
+        let host = self.hosts.get_mut(&name)?;
+        host.under_way = host.under_way.saturating_sub(1);
+        learn(host);
         if host.failures == 0 && host.under_way == 0 && host.queue.is_empty() {
             self.hosts.remove(&name);
         } else {
@@ -234,209 +280,4 @@ impl<P> Upstreams<P> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LIMITS: UpstreamLimits = UpstreamLimits {
-        threads: 6,
-        max_pending: 20,
-        per_host: 4,
-    };
-
-    fn policy(trusted: bool) -> Arc<FetchPolicy> {
-        Arc::new(FetchPolicy {
-            allow_networks: Vec::new(),
-            ports: Vec::new(),
-            own_addresses: Vec::new(),
-            trusted,
-            via: String::new(),
-        })
-    }
-
-    /// Asks a host for something, by number, that must be done within a second.
-    fn ask(
-        upstreams: &mut Upstreams<u32>,
-        host: &str,
-        number: u32,
-        now: u64,
-    ) -> Result<(), Declined> {
-        ask_under(&policy(false), upstreams, host, number, now)
-    }
-
-    fn ask_under(
-        policy: &Arc<FetchPolicy>,
-        upstreams: &mut Upstreams<u32>,
-        host: &str,
-        number: u32,
-        now: u64,
-    ) -> Result<(), Declined> {
-        let question = Question {
-            target: Target::parse(format!("http://{host}/").as_bytes()).unwrap(),
-            request: UpstreamRequest::Scrape { hashes: Vec::new() },
-            user_agent: None,
-        };
-        let times = (Now(now), Now(now + 1000));
-        upstreams.ask(question, policy, number, times)
-    }
-
-    /// All fetches that may begin now, and the purposes of those that may not any more.
-    fn begin(upstreams: &mut Upstreams<u32>, now: u64) -> (Vec<FetchId>, Vec<u32>) {
-        let mut late = Vec::new();
-        let jobs = std::iter::from_fn(|| upstreams.next_job(Now(now), &mut late));
-        let ids = jobs.map(|job| match job {
-            Job::Fetch(fetch) => fetch.id,
-            other => panic!("{other:?} is no fetch"),
-        });
-        let ids = ids.collect();
-        (ids, late.into_iter().map(|(_, purpose)| purpose).collect())
-    }
-
-    /// Ends a fetch and tells what it was for.
-    fn finish(
-        upstreams: &mut Upstreams<u32>,
-        id: FetchId,
-        answered: bool,
-        now: u64,
-    ) -> Option<u32> {
-        let (_, purpose) = upstreams.finish(id, answered, Now(now))?;
-        Some(purpose)
-    }
-
-    /// Has a single fetch fail.
-    fn fail(upstreams: &mut Upstreams<u32>, now: u64) {
-        ask(upstreams, "a", 0, now).unwrap();
-        let (begun, _) = begin(upstreams, now);
-        assert_eq!(finish(upstreams, begun[0], false, now), Some(0));
-    }
-
-    #[test]
-    fn no_host_and_no_crowd_of_hosts_gets_more_than_its_share() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        for number in 0..10 {
-            ask(&mut upstreams, "a", number, 0).unwrap();
-        }
-        let (from_a, _) = begin(&mut upstreams, 0);
-        assert_eq!(from_a.len(), 4);
-        for number in 10..20 {
-            ask(&mut upstreams, &format!("b{number}"), number, 0).unwrap();
-        }
-        assert_eq!(begin(&mut upstreams, 0).0.len(), 2, "six workers");
-        assert_eq!(finish(&mut upstreams, from_a[1], true, 0), Some(1));
-        assert_eq!(begin(&mut upstreams, 0).0.len(), 1);
-        assert_eq!(
-            finish(&mut upstreams, from_a[1], true, 0),
-            None,
-            "only once"
-        );
-    }
-
-    #[test]
-    fn ports_of_one_host_are_apart() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        for number in 0..4 {
-            ask(&mut upstreams, "a:81", number, 0).unwrap();
-            ask(&mut upstreams, "a:82", number, 0).unwrap();
-        }
-        assert_eq!(begin(&mut upstreams, 0).0.len(), 6);
-    }
-
-    #[test]
-    fn a_full_queue_takes_nothing_until_there_is_room() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        for number in 0..20 {
-            ask(&mut upstreams, "a", number, 0).unwrap();
-        }
-        assert_eq!(ask(&mut upstreams, "b", 20, 0), Err(Declined::Full));
-        assert_eq!(begin(&mut upstreams, 0).0.len(), 4);
-        for number in 20..24 {
-            ask(&mut upstreams, "b", number, 0).unwrap();
-        }
-        assert_eq!(ask(&mut upstreams, "b", 24, 0), Err(Declined::Full));
-    }
-
-    #[test]
-    fn what_is_too_late_comes_back() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        ask(&mut upstreams, "a", 1, 0).unwrap();
-        ask(&mut upstreams, "a", 2, 500).unwrap();
-        let (begun, late) = begin(&mut upstreams, 1000);
-        assert_eq!((begun.len(), late), (1, vec![1]));
-        assert_eq!(finish(&mut upstreams, begun[0], true, 1000), Some(2));
-        assert!(upstreams.hosts.is_empty() && upstreams.under_way.is_empty());
-    }
-
-    #[test]
-    fn a_host_that_fails_is_left_alone_for_longer_and_longer() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        let mut now = 0;
-        for _ in 0..5 {
-            fail(&mut upstreams, now);
-            now += 1;
-        }
-        let seconds = [10, 20, 40, 80, 160, 320, 640, 900, 900];
-        for pause in seconds.map(|seconds| seconds * 1000) {
-            now += pause - 2;
-            assert_eq!(ask(&mut upstreams, "a", 0, now), Err(Declined::HostIsDown));
-            let left = upstreams.paused_for(&("a".to_owned(), 80), Now(now));
-            assert_eq!(left, 1, "a millisecond is left of {pause}");
-            assert_eq!(ask(&mut upstreams, "b", 0, now), Ok(()));
-            assert_eq!(begin(&mut upstreams, now).0.len(), 1);
-            upstreams.under_way.clear();
-            upstreams.hosts.remove(&("b".to_owned(), 80));
-            now += 2;
-            fail(&mut upstreams, now);
-            now += 1;
-        }
-    }
-
-    #[test]
-    fn an_answer_makes_up_for_all_failures() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        for _ in 0..3 {
-            for _ in 0..4 {
-                fail(&mut upstreams, 0);
-            }
-            ask(&mut upstreams, "a", 1, 0).unwrap();
-            let (begun, _) = begin(&mut upstreams, 0);
-            upstreams.finish(begun[0], true, Now(0));
-        }
-        assert!(upstreams.hosts.is_empty(), "nothing is left to remember");
-    }
-
-    /// Otherwise a burst of requests makes one outage count as many.
-    #[test]
-    fn what_waits_for_a_host_when_it_is_given_up_is_not_tried() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        for number in 0..10 {
-            ask(&mut upstreams, "a", number, 0).unwrap();
-        }
-        let (begun, _) = begin(&mut upstreams, 0);
-        for id in begun {
-            upstreams.finish(id, false, Now(10));
-        }
-        let (begun, late) = begin(&mut upstreams, 10);
-        assert_eq!(
-            (begun.len(), late.len()),
-            (1, 0),
-            "one shows whether it is back"
-        );
-        upstreams.finish(begun[0], false, Now(20));
-        let (begun, late) = begin(&mut upstreams, 20);
-        assert_eq!((begun.len(), late), (0, vec![5, 6, 7, 8, 9]));
-        assert_eq!(
-            ask(&mut upstreams, "a", 0, 10_019),
-            Err(Declined::HostIsDown)
-        );
-        assert_eq!(ask(&mut upstreams, "a", 0, 10_020), Ok(()));
-    }
-
-    #[test]
-    fn neighbors_are_tried_as_often_as_their_schedule_says() {
-        let mut upstreams = Upstreams::new(LIMITS);
-        for now in 0..20 {
-            ask_under(&policy(true), &mut upstreams, "a", 0, now).unwrap();
-            let (begun, _) = begin(&mut upstreams, now);
-            upstreams.finish(begun[0], false, Now(now));
-        }
-    }
-}
+mod tests;

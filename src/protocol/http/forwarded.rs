@@ -62,7 +62,8 @@ fn by_path(rest: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Fa
     let mut pieces = rest.splitn(3, |&byte| byte == b'/');
     let (scheme, host) = (pieces.next(), pieces.next().unwrap_or_default());
     let path = pieces.next().unwrap_or_default();
-    let url = [scheme.unwrap_or_default(), b"://", host, b"/", path].concat();
+    let path = without_fragment(path);
+    let url = [scheme.unwrap_or_default(), b"://", host, b"/", &path].concat();
     build(&url, query, max_scrape)
 }
 
@@ -70,7 +71,7 @@ fn by_path(rest: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Fa
 fn by_parameter(query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
     let named = parameters(query).find(|(name, _)| *name == b"tracker");
     let (_, url) = named.ok_or(Failure::NoTracker)?;
-    let url: Vec<u8> = decode(url).collect();
+    let url: Vec<u8> = decode(url).take_while(|&byte| byte != b'#').collect();
     build(&url, &without(query, b"tracker"), max_scrape)
 }
 
@@ -81,7 +82,7 @@ pub(super) fn by_host(
     query: &[u8],
     max_scrape: usize,
 ) -> Result<Forwarded, Failure> {
-    let url = [b"http://", host, path].concat();
+    let url = [b"http://", host, &without_fragment(path)].concat();
     build(&url, query, max_scrape)
 }
 
@@ -94,7 +95,7 @@ pub(super) fn is_scrape(path: &[u8]) -> bool {
 fn build(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
     let client_ip = parameters(query).find(|(name, _)| *name == b"client_ip");
     let client_ip = client_ip.map(|(_, value)| address(value)).transpose()?;
-    let query = without(query, b"client_ip");
+    let query = without_fragment(&without(query, b"client_ip"));
     let joint: &[u8] = match (url.contains(&b'?'), query.is_empty()) {
         (_, true) => b"",
         (true, false) => b"&",
@@ -179,6 +180,13 @@ fn without(query: &[u8], name: &[u8]) -> Vec<u8> {
     kept
 }
 
+/// A request line has no fragment: a `#` in it is one byte of many, and would take with it what
+/// stands behind it where it begins one. Some clients leave those of an info hash as they are.
+fn without_fragment(bytes: &[u8]) -> Vec<u8> {
+    let pieces: Vec<_> = bytes.split(|&byte| byte == b'#').collect();
+    pieces.join(&b"%23"[..])
+}
+
 fn address(value: &[u8]) -> Result<IpAddr, Failure> {
     let text: Vec<u8> = decode(value).collect();
     let address = std::str::from_utf8(&text)
@@ -258,6 +266,19 @@ mod tests {
             assert_eq!(asked(&forwarded), expected);
             assert_eq!(&*forwarded.tracker, b"http://t.example:81/x/announce&k=1");
         }
+    }
+
+    #[test]
+    fn a_hash_sign_takes_nothing_of_the_query_with_it() {
+        let client = CLIENT.replace("%61aaaa", "#aaa#");
+        let sent = client.replace('#', "%23");
+        let by_path = form_a("/http/t.example/x#y", &client).unwrap();
+        assert_eq!(asked(&by_path), format!("http://t.example/x%23y?{sent}"));
+        let by_host = by_host(b"t.example", b"/x#y", client.as_bytes(), 100).unwrap();
+        assert_eq!(by_host, by_path);
+        let url = "http%3A%2F%2Ft.example%2Fx%23y";
+        let by_parameter = form_b(&format!("tracker={url}&{client}")).unwrap();
+        assert_eq!(asked(&by_parameter), format!("http://t.example/x?{sent}"));
     }
 
     #[test]

@@ -1,0 +1,134 @@
+//! What the simulation has found, each as the shortest story that shows it.
+
+use btrt::bittorrent::{
+    Announce, Event, Forwarded, InfoHash, PeerId, Target, UpstreamRequest, Wants,
+};
+use btrt::job::{FetchPolicy, Ticket};
+use btrt::swarm::{GroupDefinition, PeerGroups};
+use btrt::time::Now;
+use btrt::tracker::{Answer, NeighborSettings, Settings, Tracker};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+fn announce(port: u16, event: Event) -> Announce {
+    Announce {
+        info_hash: InfoHash([7; 20]),
+        peer_id: PeerId([port as u8; 20]),
+        port: Some(port),
+        seeder: false,
+        event,
+        numwant: None,
+        compact: true,
+        no_peer_id: false,
+    }
+}
+
+fn forwarded(announce: Announce) -> Forwarded {
+    let url = b"http://tracker.example/announce";
+    Forwarded {
+        target: Target::parse(url).expect("a URL"),
+        tracker: (*url).into(),
+        user_agent: None,
+        client_ip: None,
+        wants: Wants::Announce {
+            announce,
+            request: UpstreamRequest::Scrape { hashes: Vec::new() },
+            names_ip: false,
+        },
+    }
+}
+
+fn groups(definitions: &[(&str, &str)], tracker: Option<&Tracker>) -> PeerGroups {
+    let definition = |(name, network): &(&str, &str)| GroupDefinition {
+        name: (*name).to_owned(),
+        priority: 0,
+        networks: vec![network.parse().expect("a network")],
+        visible_to: Some(Vec::new()),
+    };
+    let names = tracker.map(Tracker::group_names).unwrap_or_default();
+    PeerGroups::new(definitions.iter().map(definition).collect(), &names)
+}
+
+fn ip(text: &str) -> IpAddr {
+    text.parse().expect("an address")
+}
+
+/// How many IPv4 peers the next answer has, which must be to this ticket.
+fn peers_for(tracker: &mut Tracker, ticket: u64, now: Now) -> usize {
+    match tracker.next_answer(now) {
+        Some((to, Answer::Announce(reply, _))) => {
+            assert_eq!(to, Ticket(ticket));
+            reply.peers.compact.len() / 6
+        }
+        other => panic!("no announce was answered: {other:?}"),
+    }
+}
+
+#[test]
+fn whoever_waits_over_a_reload_is_told_what_its_new_group_may_know() {
+    let now = Now::after_start(0);
+    let both = groups(&[("home", "127.1.0.0/16")], None);
+    let mut tracker = Tracker::new(Settings::default(), both, 1, now);
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    let wanted = forwarded(announce(2, Event::None));
+    let answer = tracker.handle_forwarded(wanted, ip("127.1.0.2"), Ticket(1), now);
+    assert!(answer.is_none(), "it waits");
+    let apart = [("home", "127.1.0.1/32"), ("guests", "127.1.0.2/32")];
+    let apart = groups(&apart, Some(&tracker));
+    tracker.handle_reload(Settings::default(), apart);
+    tracker.handle_timeout(now);
+    assert_eq!(peers_for(&mut tracker, 1, now.plus(4_000)), 0);
+}
+
+#[test]
+fn a_shorter_timeout_holds_at_once_and_not_behind_those_who_wait_longer() {
+    let now = Now::after_start(0);
+    let mut settings = Settings::default();
+    settings.forward.timeout = 60;
+    let nobody = groups(&[], None);
+    let mut tracker = Tracker::new(settings.clone(), nobody, 1, now);
+    let wait = |tracker: &mut Tracker, port, ticket| {
+        let wanted = forwarded(announce(port, Event::None));
+        let answer = tracker.handle_forwarded(wanted, ip("127.1.0.2"), Ticket(ticket), now);
+        assert!(answer.is_none(), "it waits");
+    };
+    wait(&mut tracker, 1, 1);
+    settings.forward.timeout = 4;
+    let nobody = groups(&[], Some(&tracker));
+    tracker.handle_reload(settings, nobody);
+    wait(&mut tracker, 2, 2);
+    assert_eq!(peers_for(&mut tracker, 2, now.plus(4_000)), 1);
+    assert!(tracker.next_answer(now.plus(59_999)).is_none());
+    assert_eq!(peers_for(&mut tracker, 1, now.plus(60_000)), 1);
+}
+
+#[test]
+fn a_neighbor_that_says_good_bye_is_told_of_nobody() {
+    let policy = Settings::default().forward.policy;
+    let policy = Arc::new(FetchPolicy {
+        trusted: true,
+        ..(*policy).clone()
+    });
+    let neighbor = NeighborSettings {
+        name: "partner".into(),
+        refresh_interval: 1800,
+        peers_expiry_interval: 7200,
+        announce_request: "http://partner.example/announce?info_hash={info_hash}".to_owned(),
+        accept_from: vec!["192.0.2.0/24".parse().expect("a network")],
+        max_requests_per_second: 50,
+        policy,
+    };
+    let settings = Settings {
+        neighbors: vec![neighbor],
+        ..Settings::default()
+    };
+    let now = Now::after_start(0);
+    let mut tracker = Tracker::new(settings, groups(&[], None), 1, now);
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    let mut told = |event| {
+        let reply = tracker.handle_announce(&announce(2, event), ip("192.0.2.1"), now);
+        reply.peers.compact.len() / 6
+    };
+    assert_eq!(told(Event::None), 1);
+    assert_eq!(told(Event::Stopped), 0);
+}
