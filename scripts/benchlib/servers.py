@@ -16,6 +16,19 @@ from .common import LOAD_CORE, RELEASE, SERVER_CORE, TRUSTED, run
 PIPELINE = 16
 
 
+def listens(port, process, seconds):
+    """Waits until a process listens, and says whether it does."""
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        except OSError:
+            if process.poll() is not None or time.monotonic() > deadline:
+                return False
+            time.sleep(0.05)
+
+
 class Server:
     def __init__(self, name, port, command, folder, keeps_alive=True):
         self.name, self.port, self.keeps_alive = name, port, keeps_alive
@@ -25,15 +38,8 @@ class Server:
             self.process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output)
 
     def wait_until_ready(self):
-        deadline = time.monotonic() + 30
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    sys.exit(f"{self.name} does not listen: {self.output.read_text()[-2000:]}")
-                time.sleep(0.05)
+        if not listens(self.port, self.process, 30):
+            sys.exit(f"{self.name} does not listen: {self.output.read_text()[-2000:]}")
 
     def cpu_seconds(self):
         """User and system time of all its threads."""
@@ -159,16 +165,9 @@ class MariaDb:
         ]
         with open(self.folder / "output", "ab") as output:
             self.process = subprocess.Popen(command, stdout=output, stderr=output)
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-                return
-            except OSError:
-                if self.process.poll() is not None or time.monotonic() > deadline:
-                    self.stop()
-                    sys.exit(f"mariadbd: {(self.folder / 'output').read_text()[-2000:]}")
-                time.sleep(0.05)
+        if not listens(self.port, self.process, 60):
+            self.stop()
+            sys.exit(f"mariadbd: {(self.folder / 'output').read_text()[-2000:]}")
 
     def hang(self):
         self.process.send_signal(signal.SIGSTOP)
