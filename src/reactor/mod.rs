@@ -332,8 +332,10 @@ impl<R: Reload> Reactor<R> {
 
     fn close(&mut self, token: Token) {
         // Closing the socket takes it out of the poll as well.
-        drop(self.connections.remove(token));
-        self.promised.remove(&Ticket(token.0 as u64));
+        let closed = self.connections.remove(token);
+        if closed.is_some_and(|connection| connection.face() == Face::Admin) {
+            self.promised.remove(&Ticket(token.0 as u64));
+        }
         self.accept_paused_until = self.accept_paused_until.map(|_| self.now);
     }
 

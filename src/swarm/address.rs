@@ -16,11 +16,15 @@ pub trait Address: Copy + Eq + Into<IpAddr> {
     /// How many bytes it has on the wire, with a port: 6 (BEP 23) or 18 (BEP 7).
     const COMPACT: usize;
 
-    /// Writes it with a port, in network order, to the first [`Address::COMPACT`] bytes.
-    fn write(self, port: u16, to: &mut [u8]);
+    /// Its bytes in network order.
+    fn bytes(self) -> impl AsRef<[u8]>;
 
-    /// Hashes the bytes.
-    fn hash(self, hasher: SipHasher13) -> u64;
+    /// Writes it with a port, in network order, to [`Address::COMPACT`] bytes.
+    fn write(self, port: u16, to: &mut [u8]) {
+        let (address, rest) = to.split_at_mut(Self::COMPACT - 2);
+        address.copy_from_slice(self.bytes().as_ref());
+        rest.copy_from_slice(&port.to_be_bytes());
+    }
 }
 
 impl Address for Ipv4Addr {
@@ -38,14 +42,8 @@ impl Address for Ipv4Addr {
         }
     }
 
-    fn write(self, port: u16, to: &mut [u8]) {
-        let (address, rest) = to.split_at_mut(4);
-        address.copy_from_slice(&self.octets());
-        rest[..2].copy_from_slice(&port.to_be_bytes());
-    }
-
-    fn hash(self, hasher: SipHasher13) -> u64 {
-        hasher.hash(&self.octets())
+    fn bytes(self) -> impl AsRef<[u8]> {
+        self.octets()
     }
 }
 
@@ -63,14 +61,8 @@ impl Address for Ipv6Addr {
         }
     }
 
-    fn write(self, port: u16, to: &mut [u8]) {
-        let (address, rest) = to.split_at_mut(16);
-        address.copy_from_slice(&self.octets());
-        rest[..2].copy_from_slice(&port.to_be_bytes());
-    }
-
-    fn hash(self, hasher: SipHasher13) -> u64 {
-        hasher.hash(&self.octets())
+    fn bytes(self) -> impl AsRef<[u8]> {
+        self.octets()
     }
 }
 
@@ -85,6 +77,6 @@ impl HashKeys {
     }
 
     pub(super) fn hash_address(&self, address: impl Address) -> u64 {
-        address.hash(SipHasher13::new_with_keys(self.0, self.1))
+        self.hash_bytes(address.bytes().as_ref())
     }
 }

@@ -60,7 +60,7 @@ impl Swarms {
         let PeerKey {
             info_hash, port, ..
         } = record.key;
-        let slot = self.slot(&info_hash);
+        let slot = self.place(&info_hash);
         let peers = slot.map(|slot| A::peers_mut(&mut self.swarms[slot]));
         let found = peers.and_then(|peers| Some((peers.find(ip, port, &self.keys)?, peers)));
         if let (Some((position, peers)), Some(slot)) = (found, slot) {
@@ -111,7 +111,7 @@ impl Swarms {
     /// before the daemon was started are added to those since.
     pub fn compare_swarms(&mut self, records: impl Iterator<Item = SwarmRecord>, restore: bool) {
         for record in records {
-            let Some(slot) = self.slot(&record.info_hash) else {
+            let Some(slot) = self.place(&record.info_hash) else {
                 self.gone.swarm(record.info_hash);
                 continue;
             };

@@ -19,7 +19,7 @@ impl Swarms {
         for (slot, swarm) in self.swarms.iter().enumerate() {
             assert!(!swarm.is_empty(), "a swarm without peers is remembered");
             assert_eq!(
-                self.slot(&swarm.info_hash),
+                self.place(&swarm.info_hash),
                 Some(slot),
                 "the index is wrong"
             );

@@ -189,12 +189,7 @@ impl Swarms {
 
     /// The swarm of an info hash, if it has peers.
     pub fn get(&self, info_hash: &InfoHash) -> Option<&Swarm> {
-        self.slot(info_hash).map(|slot| &self.swarms[slot])
-    }
-
-    /// Its place.
-    pub fn place(&self, info_hash: &InfoHash) -> Option<usize> {
-        self.slot(info_hash)
+        self.place(info_hash).map(|slot| &self.swarms[slot])
     }
 
     /// The swarm at a place below [`Swarms::len`]. Places are valid until the next change.
@@ -212,7 +207,7 @@ impl Swarms {
         groups: &PeerGroups,
         liveness: Liveness,
     ) -> (GroupId, Option<usize>) {
-        let mut slot = self.slot(info_hash);
+        let mut slot = self.place(info_hash);
         let peers = slot.and_then(|slot| A::peers(&self.swarms[slot]));
         let located = peers.map(|peers| peers.locate(arrival.ip, arrival.port, &self.keys));
         let position = located.as_ref().and_then(|located| located.position);
@@ -270,9 +265,9 @@ impl Swarms {
                     self.remove::<A>(slot, oldest);
                 } else if self.totals.peers() >= self.rules.max_peers {
                     if !self.make_room(slot) {
-                        return (group, self.slot(info_hash));
+                        return (group, self.place(info_hash));
                     }
-                    slot = self.slot(info_hash);
+                    slot = self.place(info_hash);
                 }
                 let slot = slot.unwrap_or_else(|| self.add_swarm(info_hash));
                 let completed = arrival.completed && arrival.seeder;
@@ -306,7 +301,7 @@ impl Swarms {
             let peers = A::peers(&self.swarms[slot])?;
             Some((slot, peers.find(ip, port, &self.keys)?))
         };
-        if let Some((slot, position)) = self.slot(info_hash).and_then(find) {
+        if let Some((slot, position)) = self.place(info_hash).and_then(find) {
             self.remove::<A>(slot, position);
             self.note_size(slot);
         } else if self.gone.loading {
@@ -323,7 +318,8 @@ impl Swarms {
         self.gone.peer(swarm.info_hash, peer.ip, peer.port);
     }
 
-    pub(super) fn slot(&self, info_hash: &InfoHash) -> Option<usize> {
+    /// The place of the swarm of an info hash; see [`Swarms::at`].
+    pub fn place(&self, info_hash: &InfoHash) -> Option<usize> {
         let hash = self.keys.hash_bytes(&info_hash.0);
         self.index
             .find(hash, |slot| self.swarms[slot].info_hash == *info_hash)
