@@ -2,6 +2,8 @@
 //! trackers have always read them. That is not what web forms do: a plus sign stays one, since
 //! info hashes are bytes and not text.
 
+use memchr::{memchr2, memchr3};
+
 /// The parameters of a query as pairs of name and value, both still escaped. They are separated
 /// by `&`, and by `?` as well: many clients append `?info_hash=…` to an announce URL that has a
 /// query already. A parameter without `=` has an empty value; empty ones are passed over.
@@ -14,9 +16,10 @@ pub fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         if rest.is_empty() {
             return None;
         }
-        let (name, after) = rest.split_at(find([b'=', b'&', b'?'], rest));
+        let (name, after) = rest.split_at(memchr3(b'=', b'&', b'?', rest).unwrap_or(rest.len()));
         let value = after.strip_prefix(b"=").unwrap_or_default();
-        let (value, after_value) = value.split_at(find([b'&', b'?'], value));
+        let (value, after_value) =
+            value.split_at(memchr2(b'&', b'?', value).unwrap_or(value.len()));
         rest = if after.starts_with(b"=") {
             after_value
         } else {
@@ -24,26 +27,6 @@ pub fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
         };
         Some((name, value))
     })
-}
-
-/// Where the first of the `wanted` bytes stands, or the end. Eight bytes are looked at in one go,
-/// which for words as short as those of a query beats what is made for long texts.
-fn find<const N: usize>(wanted: [u8; N], text: &[u8]) -> usize {
-    const ONES: u64 = u64::from_ne_bytes([1; 8]);
-    let (words, rest) = text.as_chunks::<8>();
-    for (at, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        // In each byte that is wanted, and perhaps in some behind it, the highest bit is set.
-        let found = wanted.into_iter().fold(0, |found, byte| {
-            let differs = word ^ (ONES * u64::from(byte));
-            found | (differs.wrapping_sub(ONES) & !differs & (ONES << 7))
-        });
-        if found != 0 {
-            return at * 8 + found.trailing_zeros() as usize / 8;
-        }
-    }
-    let at = rest.iter().position(|byte| wanted.contains(byte));
-    words.len() * 8 + at.unwrap_or(rest.len())
 }
 
 /// Decodes a value of 20 bytes. The error is how many it has instead.
