@@ -35,5 +35,5 @@ pub use marks::{Mark, Marks, Stamp};
 pub use one_swarm::{Family, Swarm};
 pub use peer::{Class, Peer};
 pub use peers::{Located, Peers};
-pub use selection::{Asker, Liveness, Pick, Selection, Table, Wanted};
+pub use selection::{Asker, Choice, Liveness, Run, Selection, Table, Wanted};
 pub use swarms::{Arrival, Rules, Swarms, Totals};

@@ -100,10 +100,9 @@ impl<A: Address> Peers<A> {
         &self.hot[positions]
     }
 
-    /// The address and port of the peer at a position below [`Peers::len`].
-    pub fn endpoint(&self, position: usize) -> (A, u16) {
-        let hot = &self.hot[position];
-        (hot.ip, hot.port)
+    /// The addresses and ports of peers that stand side by side, below [`Peers::len`].
+    pub fn endpoints(&self, positions: Range<usize>) -> impl Iterator<Item = (A, u16)> {
+        self.hot[positions].iter().map(|hot| (hot.ip, hot.port))
     }
 
     /// The id of the peer at a position below [`Peers::len`].

@@ -80,15 +80,72 @@ pub struct Table<'a, A> {
     pub liveness: Liveness,
 }
 
-/// A chosen peer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Pick {
-    /// The place of its table among those to choose from.
+/// Chosen peers that stand side by side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// The place of their table among those to choose from.
     pub table: u16,
-    /// Its peer group.
+    /// Their peer group.
     pub group: GroupId,
-    /// Its position there.
-    pub position: u32,
+    /// Their positions there.
+    pub positions: Range<u32>,
+}
+
+impl Run {
+    /// How many peers it has.
+    pub fn len(&self) -> usize {
+        self.positions.len()
+    }
+
+    /// Whether it has none.
+    pub fn is_empty(&self) -> bool {
+        self.positions.is_empty()
+    }
+}
+
+/// The chosen peers, in the order in which they are handed out.
+#[derive(Debug, Default)]
+pub struct Choice {
+    runs: Vec<Run>,
+    len: usize,
+}
+
+impl Choice {
+    /// Where they stand.
+    pub fn runs(&self) -> &[Run] {
+        &self.runs
+    }
+
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn clear(&mut self) {
+        self.runs.clear();
+        self.len = 0;
+    }
+
+    fn push(&mut self, run: Run) {
+        self.len += run.len();
+        self.runs.push(run);
+    }
+
+    /// Takes so many peers back, the last of the first `runs` runs.
+    fn take_back(&mut self, peers: usize, runs: usize) {
+        let mut left = peers;
+        for run in self.runs[..runs].iter_mut().rev() {
+            let taken = left.min(run.len());
+            run.positions.end -= taken as u32;
+            left -= taken;
+        }
+        self.len -= peers - left;
+    }
 }
 
 /// Peers of one class that the asker may be given.
@@ -110,11 +167,11 @@ impl Candidates {
         self.range.end - self.range.start
     }
 
-    fn pick(&self, position: u32) -> Pick {
-        Pick {
+    fn run(&self, positions: Range<u32>) -> Run {
+        Run {
             table: self.table,
             group: self.group,
-            position,
+            positions,
         }
     }
 }
@@ -123,12 +180,11 @@ impl Candidates {
 #[derive(Debug, Default)]
 pub struct Selection {
     candidates: Vec<Candidates>,
-    chosen: Vec<Pick>,
+    chosen: Choice,
 }
 
 impl Selection {
-    /// The chosen peers, in the order in which they are handed out. `keys` are those with which
-    /// the tables were filled.
+    /// Whom the asker is given. `keys` are those with which the tables were filled.
     pub fn choose<A: Address>(
         &mut self,
         tables: &[Table<'_, A>],
@@ -137,7 +193,7 @@ impl Selection {
         groups: &PeerGroups,
         wanted: &Wanted,
         random: &mut fastrand::Rng,
-    ) -> &[Pick] {
+    ) -> &Choice {
         self.chosen.clear();
         if wanted.places == 0 {
             return &self.chosen;
@@ -165,6 +221,7 @@ impl Selection {
             }
         }
         let inside = self.chosen.len();
+        let runs_inside = self.chosen.runs.len();
         // Seeders first: they have what a swarm that is cut off may lack.
         for seeders in [true, false] {
             let alike = unused.chunk_by(|one, next| one.kind() == next.kind());
@@ -173,9 +230,8 @@ impl Selection {
             }
         }
         // All places were filled from inside; what came from outside takes some of them back.
-        let outside = self.chosen.len() - inside;
-        let kept = inside.min(wanted.places - outside);
-        self.chosen.drain(kept..inside);
+        let too_many = self.chosen.len().saturating_sub(wanted.places);
+        self.chosen.take_back(too_many, runs_inside);
         self.candidates = candidates;
         &self.chosen
     }
@@ -223,11 +279,11 @@ impl Selection {
         let mut blocks = Scattered::new(total.div_ceil(BLOCK), random);
         let start = random.u32(0..total);
         let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
-        self.chosen.reserve(places);
         while looks > 0 {
             let mut stretches = [Stretch::default(); FETCHED_AHEAD];
+            let needed = (limit - self.chosen.len()).div_ceil(BLOCK as usize);
             let mut ahead = 0;
-            for (stretch, block) in stretches.iter_mut().zip(&mut blocks) {
+            for (stretch, block) in stretches.iter_mut().take(needed).zip(&mut blocks) {
                 let first = block * BLOCK;
                 let length = BLOCK.min(total - first);
                 *stretch = Stretch::at(candidates, around(start + first, total), length);
@@ -260,13 +316,8 @@ struct Judge<'a, A> {
 
 impl<A: Address> Judge<'_, A> {
     /// Adds those of a candidate's peers who may be given to the asker, until there are `limit`.
-    fn choose(
-        &self,
-        candidate: &Candidates,
-        range: Range<u32>,
-        limit: usize,
-        chosen: &mut Vec<Pick>,
-    ) {
+    fn choose(&self, candidate: &Candidates, range: Range<u32>, limit: usize, chosen: &mut Choice) {
+        let room = limit.saturating_sub(chosen.len());
         let (before, rest) = self.tables.split_at(candidate.table as usize);
         let Table { peers, liveness } = rest[0];
         let (gone, tag) = (liveness.latest_gone(), self.tag);
@@ -279,8 +330,8 @@ impl<A: Address> Judge<'_, A> {
         // Nearly always all of them can be taken. That is found out without a branch for each.
         let any_doubt = hot.iter().fold(false, |any, peer| any | is_doubtful(peer));
         if !any_doubt && before.is_empty() {
-            let room = limit.saturating_sub(chosen.len());
-            chosen.extend(range.map(|position| candidate.pick(position)).take(room));
+            let end = range.end.min(range.start + room as u32);
+            chosen.push(candidate.run(range.start..end));
             return;
         }
         for (peer, position) in hot.iter().zip(range.start..) {
@@ -298,7 +349,7 @@ impl<A: Address> Judge<'_, A> {
                 if chosen.len() >= limit {
                     return;
                 }
-                chosen.push(candidate.pick(position));
+                chosen.push(candidate.run(position..position + 1));
             }
         }
     }

@@ -5,11 +5,12 @@ use super::handed_out::HandedOut;
 use super::learned::{Learnable, Learned};
 use crate::bittorrent::{Announce, AnnounceReply, Counts, PeerList};
 use crate::swarm::{
-    Asker, Family, GroupId, HashKeys, Liveness, PeerGroups, Peers, Pick, Selection, Swarm, Table,
+    Asker, Choice, Family, GroupId, HashKeys, Liveness, PeerGroups, Peers, Selection, Swarm, Table,
     Wanted,
 };
 use crate::time::Timestamp;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::ops::Range;
 
 /// Clients come back so soon when something is missing that the next time may have, in seconds.
 pub(super) const SOON: u32 = 120;
@@ -46,26 +47,36 @@ pub(super) enum Source {
 pub(super) struct Chosen<'a, A> {
     /// In the order of [`Source`].
     tables: &'a [Table<'a, A>],
-    picks: &'a [Pick],
+    choice: &'a Choice,
 }
 
 impl<'a, A: Family> Chosen<'a, A> {
     /// Where each comes from, and its position among the peers of that source.
     pub fn peers(&self) -> impl Iterator<Item = (Source, &'a Peers<A>, usize)> {
+        let runs = self.runs();
+        runs.flat_map(|(source, peers, run)| run.map(move |at| (source, peers, at)))
+    }
+
+    /// The same of those that stand side by side.
+    fn runs(&self) -> impl Iterator<Item = (Source, &'a Peers<A>, Range<usize>)> {
         const SOURCES: [Source; 3] = [Source::Swarm, Source::Neighbors, Source::External];
-        self.picks.iter().map(|pick| {
-            let table = pick.table as usize;
-            let peers = self.tables[table].peers;
-            (SOURCES[table], peers, pick.position as usize)
+        self.choice.runs().iter().map(|run| {
+            let table = run.table as usize;
+            let positions = run.positions.start as usize..run.positions.end as usize;
+            (SOURCES[table], self.tables[table].peers, positions)
         })
     }
 
     fn write(&self, list: &mut PeerList, with_ids: bool) {
-        list.compact.resize(self.picks.len() * A::COMPACT, 0);
-        let places = list.compact.chunks_exact_mut(A::COMPACT);
-        for ((_, peers, position), place) in self.peers().zip(places) {
-            let (ip, port) = peers.endpoint(position);
-            ip.write(port, place);
+        list.compact.resize(self.choice.len() * A::COMPACT, 0);
+        let mut rest = &mut list.compact[..];
+        for (_, peers, run) in self.runs() {
+            let places;
+            (places, rest) = rest.split_at_mut(run.len() * A::COMPACT);
+            let places = places.chunks_exact_mut(A::COMPACT);
+            for ((ip, port), place) in peers.endpoints(run).zip(places) {
+                ip.write(port, place);
+            }
         }
         if with_ids {
             let known = |source| source == Source::Swarm;
@@ -145,15 +156,14 @@ impl Chooser<'_> {
             if client.is_neighbor {
                 handed_out.count_for_neighbor(chosen.len());
             } else {
-                // Peers of a group mostly stand side by side.
-                for run in chosen.chunk_by(|one, next| one.group == next.group) {
-                    handed_out.count(run[0].group, run.len());
+                for run in chosen.runs() {
+                    handed_out.count(run.group, run.len());
                 }
             }
         }
         take(Chosen {
             tables,
-            picks: chosen,
+            choice: chosen,
         });
     }
 

@@ -114,7 +114,9 @@ impl World {
         let chosen = self
             .selection
             .choose(&tables, keys, &asker, groups, &wanted, random);
-        let chosen = chosen.iter().map(|pick| peers.get(pick.position as usize));
+        let runs = chosen.runs().iter();
+        let chosen = runs.flat_map(|run| run.positions.clone());
+        let chosen = chosen.map(|at| peers.get(at as usize));
         let given: Vec<Endpoint> = chosen.map(|peer| (peer.ip.into(), peer.port)).collect();
         let question = Question {
             info_hash: announce.info_hash,

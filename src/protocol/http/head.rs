@@ -132,8 +132,10 @@ fn read<'a>(request: httparse::Request<'a, 'a>) -> Option<Head<'a>> {
 
 /// Cuts a request target into authority (of an absolute one), path and query.
 fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8], &[u8]) {
-    let (authority, origin_form) = match memchr::memmem::find(target, b"://") {
-        Some(scheme) if !target.starts_with(b"/") && !target[..scheme].contains(&b'?') => {
+    let is_origin_form = target.starts_with(b"/");
+    let scheme = (!is_origin_form).then(|| memchr::memmem::find(target, b"://"));
+    let (authority, origin_form) = match scheme.flatten() {
+        Some(scheme) if !target[..scheme].contains(&b'?') => {
             let authority = &target[scheme + b"://".len()..];
             let end = authority
                 .iter()

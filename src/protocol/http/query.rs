@@ -2,65 +2,77 @@
 //! trackers have always read them. That is not what web forms do: a plus sign stays one, since
 //! info hashes are bytes and not text.
 
-use memchr::{memchr2, memchr3};
+use memchr::{memchr, memchr2};
 
-/// The parameters of a query as pairs of name and value, both still escaped. They are separated
-/// by `&`, and by `?` as well: many clients append `?info_hash=…` to an announce URL that has a
-/// query already. A parameter without `=` has an empty value; empty ones are passed over.
+/// The parameters of a query as pairs of name and value, both still escaped; see [`pieces`]. A
+/// parameter without `=` has an empty value.
 pub fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pieces(query).map(|piece| match memchr(b'=', piece) {
+        Some(at) => (&piece[..at], &piece[at + 1..]),
+        None => (piece, &[][..]),
+    })
+}
+
+/// The parameters of a query, each with its name and value in one piece. They are separated by
+/// `&`, and by `?` as well: many clients append `?info_hash=…` to an announce URL that has a query
+/// already. Empty ones are passed over.
+pub fn pieces(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = query;
     std::iter::from_fn(move || {
-        while let [b'&' | b'?', after @ ..] = rest {
-            rest = after;
+        while !rest.is_empty() {
+            let end = memchr2(b'&', b'?', rest).unwrap_or(rest.len());
+            let piece = &rest[..end];
+            rest = rest.get(end + 1..).unwrap_or_default();
+            if !piece.is_empty() {
+                return Some(piece);
+            }
         }
-        if rest.is_empty() {
-            return None;
-        }
-        let (name, after) = rest.split_at(memchr3(b'=', b'&', b'?', rest).unwrap_or(rest.len()));
-        let value = after.strip_prefix(b"=").unwrap_or_default();
-        let (value, after_value) =
-            value.split_at(memchr2(b'&', b'?', value).unwrap_or(value.len()));
-        rest = if after.starts_with(b"=") {
-            after_value
-        } else {
-            after
-        };
-        Some((name, value))
+        None
     })
+}
+
+/// The value of a parameter if it has this name.
+pub fn value_of<'a>(piece: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+    match piece.strip_prefix(name)? {
+        [] => Some(&[]),
+        [b'=', value @ ..] => Some(value),
+        _ => None,
+    }
 }
 
 /// Decodes a value of 20 bytes. The error is how many it has instead.
 pub fn decode_20(value: &[u8]) -> Result<[u8; 20], usize> {
     let mut bytes = [0; 20];
-    let mut length = 0;
-    for byte in decode(value) {
-        if let Some(place) = bytes.get_mut(length) {
-            *place = byte;
-        }
-        length += 1;
+    let mut rest = value;
+    for (length, place) in bytes.iter_mut().enumerate() {
+        *place = next_byte(&mut rest).ok_or(length)?;
     }
-    if length == bytes.len() {
-        Ok(bytes)
-    } else {
-        Err(length)
+    match rest {
+        [] => Ok(bytes),
+        _ => Err(decode(value).count()),
     }
 }
 
 /// The bytes of a value. A `%` that two hexadecimal digits do not follow stands for itself.
 pub fn decode(value: &[u8]) -> impl Iterator<Item = u8> {
     let mut rest = value;
-    std::iter::from_fn(move || {
-        let (&first, after) = rest.split_first()?;
-        if let (b'%', [high, low, after @ ..]) = (first, after) {
-            let [high, low] = [high, low].map(|&digit| HEX_DIGITS[usize::from(digit)]);
-            if high | low != NO_DIGIT {
-                rest = after;
-                return Some(high << 4 | low);
-            }
+    std::iter::from_fn(move || next_byte(&mut rest))
+}
+
+fn next_byte(rest: &mut &[u8]) -> Option<u8> {
+    let (&first, after) = rest.split_first()?;
+    *rest = after;
+    if first == b'%'
+        && let [high, low, after @ ..] = after
+    {
+        let high = HEX_DIGITS[usize::from(*high)];
+        let low = HEX_DIGITS[usize::from(*low)];
+        if high | low != NO_DIGIT {
+            *rest = after;
+            return Some(high << 4 | low);
         }
-        rest = after;
-        Some(first)
-    })
+    }
+    Some(first)
 }
 
 const NO_DIGIT: u8 = 0xff;

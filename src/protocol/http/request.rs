@@ -1,6 +1,6 @@
 //! What a head asks for.
 
-use super::query::{decode_20, number, parameters};
+use super::query::{decode_20, number, parameters, pieces, value_of};
 use super::{Head, Method, forwarded};
 use crate::bittorrent::{Announce, Event, Failure, Forwarded, InfoHash, PeerId};
 use std::net::IpAddr;
@@ -150,57 +150,57 @@ fn endpoint(path: &[u8]) -> Option<Endpoint> {
     }
 }
 
-/// Parameters that can be given; of one that is repeated the first counts.
-#[derive(Default)]
-struct Given<'a> {
-    info_hash: Option<&'a [u8]>,
-    peer_id: Option<&'a [u8]>,
-    port: Option<&'a [u8]>,
-    left: Option<&'a [u8]>,
-    event: Option<&'a [u8]>,
-    numwant: Option<&'a [u8]>,
-    compact: Option<&'a [u8]>,
-    no_peer_id: Option<&'a [u8]>,
-}
-
 pub(super) fn announce(query: &[u8]) -> Result<Announce, Failure> {
-    let mut given = Given::default();
-    for (name, value) in parameters(query) {
-        let place = match name {
-            b"info_hash" => &mut given.info_hash,
-            b"peer_id" => &mut given.peer_id,
-            b"port" => &mut given.port,
-            b"left" => &mut given.left,
-            b"event" => &mut given.event,
-            b"numwant" => &mut given.numwant,
-            b"compact" => &mut given.compact,
-            b"no_peer_id" => &mut given.no_peer_id,
-            _ => continue,
-        };
-        place.get_or_insert(value);
+    const NAMES: [&[u8]; 8] = [
+        b"info_hash",
+        b"peer_id",
+        b"port",
+        b"left",
+        b"event",
+        b"numwant",
+        b"compact",
+        b"no_peer_id",
+    ];
+    let mut given = [None; NAMES.len()];
+    for piece in pieces(query) {
+        for (name, place) in NAMES.iter().zip(&mut given) {
+            if let Some(value) = value_of(piece, name) {
+                // Of a parameter that is repeated the first counts.
+                place.get_or_insert(value);
+                break;
+            }
+        }
     }
+    let [
+        info_hash,
+        peer_id,
+        port,
+        left,
+        event,
+        numwant,
+        compact,
+        no_peer_id,
+    ] = given;
     Ok(Announce {
-        info_hash: InfoHash(twenty_bytes("info_hash", given.info_hash)?),
-        peer_id: PeerId(twenty_bytes("peer_id", given.peer_id)?),
-        port: given
-            .port
+        info_hash: InfoHash(twenty_bytes("info_hash", info_hash)?),
+        peer_id: PeerId(twenty_bytes("peer_id", peer_id)?),
+        port: port
             .and_then(number)
             .and_then(|port| u16::try_from(port).ok())
             .filter(|&port| port != 0),
-        seeder: given.left.and_then(number) == Some(0),
-        event: match given.event.unwrap_or_default() {
+        seeder: left.and_then(number) == Some(0),
+        event: match event.unwrap_or_default() {
             b"started" => Event::Started,
             b"completed" => Event::Completed,
             b"stopped" => Event::Stopped,
             _ => Event::None,
         },
-        numwant: given
-            .numwant
+        numwant: numwant
             .and_then(number)
             .filter(|&numwant| numwant >= 0)
             .map(|numwant| u32::try_from(numwant).unwrap_or(u32::MAX)),
-        compact: given.compact != Some(b"0"),
-        no_peer_id: given.no_peer_id == Some(b"1"),
+        compact: compact != Some(b"0"),
+        no_peer_id: no_peer_id == Some(b"1"),
     })
 }
 
