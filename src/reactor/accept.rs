@@ -89,7 +89,7 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
-    /// Serves a new connection at once, as its request has mostly come along with it. Only one
+    /// A new connection is served at once, as its request has mostly come along with it. Only one
     /// that then stays open gets to know the poll.
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr, face: Face) {
         if self.is_full(face) {
@@ -102,7 +102,7 @@ impl<R: Reload> Reactor<R> {
         let token = self
             .connections
             .insert(|token| Connection::new(stream, from, token, self.now));
-        self.serve(token, |_| {});
+        self.ready.push(token);
     }
 
     fn is_full(&self, face: Face) -> bool {

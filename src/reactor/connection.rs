@@ -74,6 +74,8 @@ pub(super) struct Connection {
     token: Token,
     session: Session,
     status: Status,
+    /// What came of receiving ahead of its turn to be served.
+    received_ahead: Option<io::Result<usize>>,
     outgoing: Outgoing,
     /// The answer to a parked request is in `outgoing`.
     delivered: bool,
@@ -119,6 +121,7 @@ impl Connection {
             token,
             session: Session::default(),
             status: Status::Idle,
+            received_ahead: None,
             outgoing: Outgoing::default(),
             delivered: false,
             readable: true,
@@ -153,6 +156,21 @@ impl Connection {
     /// Has [`Connection::proceed`] look for something to receive that no event has told of yet.
     pub fn try_reading(&mut self) {
         self.readable = true;
+    }
+
+    /// Receives what it would next, so that it can be seen what is coming. It is for the next
+    /// [`Connection::proceed`], which must be given the same memory.
+    pub fn receive_ahead<'a>(&mut self, received: &'a mut [u8]) -> &'a [u8] {
+        let would_receive = matches!(self.status, Status::Idle | Status::Receiving)
+            && self.readable
+            && self.outgoing.is_empty();
+        if !would_receive {
+            return &[];
+        }
+        let read = self.stream.read(received);
+        let length = *read.as_ref().unwrap_or(&0);
+        self.received_ahead = Some(read);
+        &received[..length]
     }
 
     /// Has [`Connection::proceed`] end it, with an answer if the client is owed one.
@@ -241,7 +259,8 @@ impl Connection {
             if !self.readable || !(wants_input || self.status == Status::Refused) {
                 break;
             }
-            match self.stream.read(received) {
+            let ahead = self.received_ahead.take();
+            match ahead.unwrap_or_else(|| self.stream.read(received)) {
                 Ok(0) => {
                     self.readable = false;
                     self.status = match self.status {

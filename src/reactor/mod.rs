@@ -8,8 +8,10 @@ mod accept;
 mod admin_front;
 mod connection;
 mod deadlines;
+mod delivery;
 mod front;
 mod listener;
+mod ready;
 mod slots;
 mod stopping;
 
@@ -20,16 +22,15 @@ pub use listener::{Face, Listener};
 use crate::admin::{self, Surroundings};
 use crate::channel::{Office, Work};
 use crate::job::Ticket;
-use crate::protocol::http::response::{self, Status};
 use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
-use crate::tracker::{self, Answer, Tracker};
+use crate::tracker::{self, Tracker};
 use admin_front::AdminFront;
 use connection::{Connection, Progress};
 use ipnet::IpNet;
 use log::info;
-use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
+use ready::Rooms;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 use slots::{Slots, Tenant};
@@ -37,11 +38,6 @@ use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::IpAddr;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-
-/// Clients in one turn that get the answer they were told to wait for: thousands may wait for one.
-const DELIVERED_PER_TURN: usize = 64;
-/// Bytes that are received in one go.
-const RECEIVED_AT_ONCE: usize = 16 * 1024;
 
 // Tokens of connections have their slot in the low half; these are beyond all slots.
 const WAKER: Token = Token(u32::MAX as usize);
@@ -119,6 +115,8 @@ pub struct Reactor<R> {
     now: Now,
     /// When the last turn ended.
     turn_ended: Now,
+    /// Connections that the kernel has told of in this turn, or that are new.
+    ready: Vec<Token>,
     /// Connections that have more to do than one turn allows, those that have waited longest first.
     busy: VecDeque<Token>,
     /// There may be answers for more of those who were told to wait.
@@ -136,7 +134,7 @@ pub struct Reactor<R> {
 /// Memory that all connections use in turn.
 #[derive(Debug)]
 struct Buffers {
-    received: Box<[u8]>,
+    received: Rooms,
     answers: Vec<u8>,
     body: Vec<u8>,
 }
@@ -205,6 +203,7 @@ impl<R: Reload> Reactor<R> {
             clock: Instant::now(),
             now,
             turn_ended: now,
+            ready: Vec::new(),
             busy: VecDeque::new(),
             undelivered: false,
             accept_paused_until: None,
@@ -212,7 +211,7 @@ impl<R: Reload> Reactor<R> {
             stopping_since: None,
             drained_since: None,
             buffers: Buffers {
-                received: vec![0; RECEIVED_AT_ONCE].into_boxed_slice(),
+                received: Rooms::default(),
                 answers: Vec::new(),
                 body: Vec::new(),
             },
@@ -245,9 +244,10 @@ impl<R: Reload> Reactor<R> {
                 Token(token) if token <= LISTENERS && token > LISTENERS - self.listeners.len() => {
                     self.listeners[LISTENERS - token].is_ready = true;
                 }
-                token => self.serve_ready(token, event),
+                token => self.note_ready(token, event),
             }
         }
+        self.serve_ready();
         // One piece of one, however many are busy: those who have just asked wait for no more than
         // that, and a poll is cheap beside it.
         if let Some(token) = self.busy.pop_front() {
@@ -256,10 +256,11 @@ impl<R: Reload> Reactor<R> {
         self.take_outcomes();
         self.expire_deadlines();
         self.tracker_timeout();
-        self.deliver_answers(DELIVERED_PER_TURN);
+        self.deliver_answers(delivery::PER_TURN);
         self.begin_reload();
         self.drain();
         self.accept();
+        self.serve_ready();
         // Last, as all steps make jobs: also new connections are served at once.
         self.hand_out_jobs();
         let ended = self.clock.elapsed();
@@ -268,21 +269,13 @@ impl<R: Reload> Reactor<R> {
         Ok(())
     }
 
-    /// Serves at once whoever has not been greedy, and lets the others wait until it is their turn.
-    fn serve_ready(&mut self, token: Token, event: &Event) {
-        let connection = self.connections.get_mut(token);
-        let Some(connection) = connection.filter(|one| one.queued || one.greedy) else {
-            self.serve(token, |connection| connection.take_readiness(event));
-            return;
-        };
-        connection.take_readiness(event);
-        if !std::mem::replace(&mut connection.queued, true) {
-            self.busy.push_back(token);
-        }
-    }
-
     /// Lets a connection do what it can, and puts it where it belongs afterwards.
     fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
+        self.serve_in(0, token, prepare);
+    }
+
+    /// The same with what it has received ahead in one of the rooms.
+    fn serve_in(&mut self, room: usize, token: Token, prepare: impl FnOnce(&mut Connection)) {
         let connections = self.connections.count(Face::Public);
         let Some(connection) = self.connections.get_mut(token) else {
             return;
@@ -290,7 +283,8 @@ impl<R: Reload> Reactor<R> {
         prepare(connection);
         let ticket = Ticket(token.0 as u64);
         let closing = self.stopping_since.is_some();
-        let (received, answers) = (&mut self.buffers.received, &mut self.buffers.answers);
+        let received = self.buffers.received.room(room);
+        let answers = &mut self.buffers.answers;
         let progress = match connection.face() {
             Face::Public => {
                 let mut front = Front {
@@ -353,43 +347,6 @@ impl<R: Reload> Reactor<R> {
                 self.tracker
                     .handle_reload(reloaded.tracker, reloaded.groups);
             }
-        }
-    }
-
-    /// Answers those who were told to wait and need not any longer, but no more than so many.
-    fn deliver_answers(&mut self, at_most: usize) {
-        let interval = self.tracker.settings().interval;
-        self.undelivered = true;
-        for _ in 0..at_most {
-            let Some((ticket, answer)) = self.tracker.next_answer(self.now) else {
-                self.undelivered = false;
-                return;
-            };
-            let token = Token(ticket.0 as usize);
-            if let Some(request) = self.promised.remove(&ticket) {
-                let document = admin::deliver(&request, answer);
-                self.serve(token, |connection| {
-                    let body = document.body_for(request.head_only);
-                    connection
-                        .deliver(|to, persistence| document.write_head(to, persistence), body);
-                });
-                continue;
-            }
-            let body = match answer {
-                Answer::Written(body) => body,
-                answer => {
-                    let mut body = Vec::new();
-                    write_answer(&mut body, answer, interval);
-                    body.into()
-                }
-            };
-            self.serve(token, |connection| {
-                let length = body.len();
-                let write_head = |to: &mut Vec<u8>, persistence| {
-                    response::write_head(to, Status::Ok, persistence, length);
-                };
-                connection.deliver(write_head, body);
-            });
         }
     }
 

@@ -63,6 +63,16 @@ impl Index {
         }
     }
 
+    /// Reads the slots where the search for a hash begins, so that they are at hand when it does.
+    pub fn touch(&self, hash: u64) -> u32 {
+        self.current.touch(hash) ^ self.old.touch(hash)
+    }
+
+    /// The position whose key most likely has this hash; no key is looked at.
+    pub fn likely(&self, hash: u64) -> Option<usize> {
+        self.find(hash, |_| true)
+    }
+
     /// Adds a position that is not in the index. `hash_of` is the hash of the key at a position.
     pub fn insert(&mut self, hash: u64, position: usize, hash_of: impl Fn(usize) -> u64) {
         self.resize_if_needed(&hash_of);
@@ -184,6 +194,10 @@ impl Table {
         } else {
             slot + 1
         }
+    }
+
+    fn touch(&self, hash: u64) -> u32 {
+        self.slots.get(self.home(hash)).copied().unwrap_or(EMPTY)
     }
 
     fn each_match(&self, hash: u64, visit: &mut impl FnMut(usize) -> bool) -> bool {

@@ -17,6 +17,7 @@ mod address;
 mod busiest;
 mod changes;
 mod comparison;
+mod foresight;
 mod groups;
 mod index;
 mod invariants;

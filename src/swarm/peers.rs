@@ -18,6 +18,8 @@ use std::ops::Range;
 /// Up to this many peers are scanned: 24 cache lines that the processor fetches ahead, and that
 /// the choice of peers is about to read anyway. An index would take two that it cannot foresee.
 const SCANNED: usize = 128;
+/// Peers of which at least one lies in each line of the processor's cache.
+const PER_LINE: usize = 5;
 
 #[derive(Clone, Copy, Debug)]
 struct Segment {
@@ -182,6 +184,34 @@ impl<A: Address> Peers<A> {
             None => drop((0..self.hot.len()).all(look_at)),
             Some(index) => index.each_match(keys.hash_address(ip), look_at),
         }
+    }
+
+    /// Reads, so that it is at hand when it is needed, what every search and every choice begins
+    /// with: the classes, and the index or, without one, the peers that are scanned.
+    pub(super) fn touch(&self) -> u32 {
+        let classes = self.segments.first().map_or(0, |segment| segment.end);
+        match &self.index {
+            Some(index) => classes ^ index.len() as u32,
+            None => {
+                let lines = self.hot.iter().step_by(PER_LINE);
+                lines.fold(classes, |read, peer| read ^ peer.last_announce.0)
+            }
+        }
+    }
+
+    /// The same of the index's slot for an address.
+    pub(super) fn touch_slot(&self, ip: A, keys: &HashKeys) -> u32 {
+        let index = self.index.as_ref();
+        index.map_or(0, |index| index.touch(keys.hash_address(ip)))
+    }
+
+    /// The same of the peer that the slot leads to.
+    pub(super) fn touch_likely(&self, ip: A, keys: &HashKeys) -> u32 {
+        let index = self.index.as_ref();
+        let likely = index.and_then(|index| index.likely(keys.hash_address(ip)));
+        likely.map_or(0, |at| {
+            self.hot[at].last_announce.0 ^ u32::from(self.cold[at].id[0])
+        })
     }
 
     /// Adds a peer whose address and port are not in here.

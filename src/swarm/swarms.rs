@@ -126,7 +126,7 @@ pub struct Swarms {
     pub(super) keys: HashKeys,
     pub(super) rules: Rules,
     pub(super) swarms: Vec<Swarm>,
-    index: Index,
+    pub(super) index: Index,
     /// Swarms of one peer, the one that announced the longest time ago first.
     pub(super) singles: Chain,
     pub(super) totals: Totals,

@@ -181,6 +181,12 @@ impl Tracker {
         }
     }
 
+    /// Gets ready for announces of these torrents from these addresses, which saves each of them
+    /// some waiting for memory. It does no harm if they do not come.
+    pub fn foresee(&self, coming: &[(InfoHash, IpAddr)]) {
+        self.swarms.foresee(coming);
+    }
+
     /// Takes an announce from a client at `ip` and says what to answer.
     pub fn handle_announce(&mut self, announce: &Announce, ip: IpAddr, now: Now) -> &AnnounceReply {
         self.figures.announces += 1;

@@ -67,6 +67,7 @@ impl World {
     }
 
     fn announce<A: Family>(&mut self, announce: &Announce, ip: A) {
+        self.swarms.foresee(&[(announce.info_hash, ip.into())]);
         let port = announce.port.unwrap_or(0);
         let liveness = self.liveness();
         if announce.event == Event::Stopped {

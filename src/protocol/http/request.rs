@@ -150,6 +150,19 @@ fn endpoint(path: &[u8]) -> Option<Endpoint> {
     }
 }
 
+/// The info hashes that requests in `received` are about, as far as a glance tells: nothing of
+/// them has been read yet.
+pub fn info_hashes_in(received: &[u8]) -> impl Iterator<Item = InfoHash> {
+    const NAME: &[u8] = b"info_hash=";
+    memchr::memmem::find_iter(received, NAME).filter_map(|at| {
+        let value = &received[at + NAME.len()..];
+        // All of its bytes may be escaped.
+        let value = &value[..value.len().min(3 * 20 + 1)];
+        let end = memchr::memchr3(b'&', b'?', b' ', value)?;
+        decode_20(&value[..end]).ok().map(InfoHash)
+    })
+}
+
 pub(super) fn announce(query: &[u8]) -> Result<Announce, Failure> {
     const NAMES: [&[u8]; 8] = [
         b"info_hash",
@@ -267,6 +280,18 @@ mod tests {
         ] {
             assert!(is(path, None), "{path}");
         }
+    }
+
+    #[test]
+    fn a_glance_tells_the_info_hashes_of_what_has_been_received() {
+        let received = b"GET /announce?info_hash=%01aaaaaaaaaaaaaaaaaaa&port=1 HTTP/1.1\r\n\r\n\
+            GET /announce?port=1&info_hash=short HTTP/1.1\r\n\r\n\
+            GET /scrape?info_hash=bbbbbbbbbbbbbbbbbbbb HTTP/1.1\r\n\r\n\
+            GET /announce?info_hash=cccccccccccccccccccc";
+        let mut first = [b'a'; 20];
+        first[0] = 1;
+        let found: Vec<_> = info_hashes_in(received).collect();
+        assert_eq!(found, [InfoHash(first), InfoHash([b'b'; 20])]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::bencode::Value;
 use super::target;
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId, UpstreamReply};
 use btrt::job::{FetchError, Job, Outcome, Ticket};
-use btrt::protocol::http::{Session, Status, response};
+use btrt::protocol::http::{Session, Status, info_hashes_in, response};
 use btrt::protocol::upstream::read_reply;
 use btrt::reactor::{self, Front, write_answer};
 use btrt::swarm::{GroupDefinition, PeerGroups};
@@ -44,6 +44,7 @@ pub fn run(input: &[u8]) {
     let pieces = received.chunks(usize::from(who >> 2).max(1) * 16);
     let mut status = Status::Idle;
     for piece in pieces {
+        connection.foresee(piece);
         status = connection.serve(|session, front, answers| session.receive(piece, front, answers));
         status = connection.catch_up(status, *others);
     }
@@ -114,6 +115,12 @@ impl Connection {
             body: Vec::new(),
             answers: Vec::new(),
         }
+    }
+
+    fn foresee(&self, received: &[u8]) {
+        let hashes = info_hashes_in(received);
+        let coming: Vec<_> = hashes.map(|hash| (hash, self.remote)).collect();
+        self.tracker.foresee(&coming);
     }
 
     fn serve(
