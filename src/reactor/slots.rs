@@ -32,8 +32,13 @@ impl<T> Linked for Slot<T> {
     }
 }
 
+/// A tenant that enters its phase anew, as one does with each request, keeps its place in the list
+/// if that is no older than this, in milliseconds: nobody's time is measured more finely, and
+/// moving it costs the memory of its neighbors in the list.
+const FRESH: u64 = 100;
+
 /// All connections, and for each face and phase the list of those that are in it, the one that
-/// entered it first at the front.
+/// entered it first at the front, give or take as much.
 #[derive(Debug)]
 pub(super) struct Slots<T = Connection> {
     slots: Vec<Slot<T>>,
@@ -110,19 +115,21 @@ impl<T: Tenant> Slots<T> {
         slot.tenant.take()
     }
 
-    /// Puts a tenant at the end of the list of its phase, unless it has been there since it
-    /// entered the phase.
+    /// Puts a tenant at the end of the list of its phase, unless it has been there since about the
+    /// time at which it entered the phase.
     pub fn sort(&mut self, token: Token) {
         let Some(tenant) = self.get_mut(token) else {
             return;
         };
         let (face, (phase, since)) = (tenant.face(), tenant.phase());
-        let listed = Some((face, phase, since));
         let (place, _) = place(token);
-        if self.slots[place].listed != listed {
+        let is_listed = self.slots[place].listed.is_some_and(|listed| {
+            (listed.0, listed.1) == (face, phase) && since < listed.2.plus(FRESH)
+        });
+        if !is_listed {
             self.unlist(place);
             self.lists[face as usize][phase as usize].push(&mut self.slots, place);
-            self.slots[place].listed = listed;
+            self.slots[place].listed = Some((face, phase, since));
         }
     }
 

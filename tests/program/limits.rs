@@ -20,11 +20,11 @@ fn idle_clients(daemon: &Daemon, count: u32) -> Vec<Client> {
 fn beyond_the_limit_the_longest_idle_connection_is_closed() {
     let daemon = Daemon::start(&Settings::default().server("max_connections: 4"));
     let mut clients = idle_clients(&daemon, 4);
-    let_clock_go_on(Duration::from_millis(1));
+    let_clock_go_on(TOLD_APART);
     let mut fifth = daemon.connect();
     fifth.announce(&leecher(5));
     clients.remove(0).expect_closed();
-    let_clock_go_on(Duration::from_millis(1));
+    let_clock_go_on(TOLD_APART);
     for client in &mut clients {
         client.announce(&leecher(6));
     }
@@ -36,6 +36,9 @@ fn beyond_the_limit_the_longest_idle_connection_is_closed() {
         client.announce(&leecher(6));
     }
 }
+
+/// Connections that have been idle for about as long are not told apart.
+const TOLD_APART: Duration = Duration::from_millis(150);
 
 const BEGIN: &str =
     "GET /announce?info_hash=aaaaaaaaaaaaaaaaaaaa&peer_id=bbbbbbbbbbbbbbbbbbbb&port=1025";
