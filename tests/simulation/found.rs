@@ -3,7 +3,7 @@
 use btrt::bittorrent::{
     Announce, Event, Forwarded, InfoHash, PeerId, Target, UpstreamRequest, Wants,
 };
-use btrt::job::{FetchPolicy, Ticket};
+use btrt::job::{FetchPolicy, StoreJob, StoreOutcome, Ticket};
 use btrt::swarm::{GroupDefinition, PeerGroups};
 use btrt::time::Now;
 use btrt::tracker::{Answer, NeighborSettings, Settings, Tracker};
@@ -131,4 +131,47 @@ fn a_neighbor_that_says_good_bye_is_told_of_nobody() {
     };
     assert_eq!(told(Event::None), 1);
     assert_eq!(told(Event::Stopped), 0);
+}
+
+/// Does what a database without rows is asked until there is no more to do, and returns how many
+/// peers were written.
+fn store_all(tracker: &mut Tracker, now: Now) -> usize {
+    let mut stored = 0;
+    for _ in 0..100 {
+        tracker.handle_timeout(now);
+        let outcome = match tracker.next_store_job() {
+            None => continue,
+            Some(StoreJob::ReadPeers { .. }) => StoreOutcome::Peers(Vec::new()),
+            Some(StoreJob::ReadSwarms { .. }) => StoreOutcome::Swarms(Vec::new()),
+            Some(StoreJob::Write(changes)) => {
+                stored += changes.peers.len();
+                StoreOutcome::Written {
+                    peers: changes.peers.len(),
+                    swarms: changes.swarms.len(),
+                    refused: 0,
+                }
+            }
+        };
+        tracker.handle_store_outcome(outcome);
+    }
+    stored
+}
+
+#[test]
+fn a_database_that_comes_back_empty_gets_everything_even_from_a_daemon_that_stops() {
+    let settings = Settings {
+        flush_interval: Some(5),
+        ..Settings::default()
+    };
+    let now = Now::after_start(0);
+    let mut tracker = Tracker::new(settings, groups(&[], None), 1, now);
+    assert_eq!(store_all(&mut tracker, now), 0);
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    let now = now.plus(5_000);
+    assert_eq!(store_all(&mut tracker, now), 1);
+    tracker.handle_store_outcome(StoreOutcome::DatabaseDown("gone".to_owned()));
+    tracker.handle_store_outcome(StoreOutcome::DatabaseUp);
+    tracker.stop();
+    assert_eq!(store_all(&mut tracker, now), 1);
+    assert!(tracker.is_stopped());
 }
