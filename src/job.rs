@@ -33,10 +33,10 @@ pub enum Job {
 /// A finished [`Job`].
 #[derive(Debug)]
 pub enum Outcome {
-    /// The body of the answer to a scrape of everything.
-    FullScrape(Arc<[u8]>),
-    /// The hash list.
-    HashList(HashList),
+    /// The body of the answer to a scrape of everything; `None` after a fault of BTRT's own.
+    FullScrape(Option<Arc<[u8]>>),
+    /// The hash list; `None` after a fault of BTRT's own.
+    HashList(Option<HashList>),
     /// What another tracker said.
     Fetched {
         /// Of the job.

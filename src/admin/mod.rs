@@ -107,6 +107,11 @@ pub fn answer(request: &Request, counter: Counter<'_>) -> Option<Document> {
 pub fn deliver(request: &Request, answer: Answer<'_>) -> Document {
     match (&request.route, answer) {
         (Route::HashList(known), Answer::HashList(list)) => hash_list::document(&list, known),
+        // Whoever goes by the list goes on with the one it has, and not with an empty one.
+        (_, Answer::Failure(failure)) => Document {
+            status: Status::Unavailable,
+            ..document("text/plain", format!("{failure}\n"))
+        },
         _ => Document {
             status: Status::NotFound,
             ..document("text/plain", "")
@@ -129,5 +134,21 @@ fn document(content_type: &'static str, body: impl Into<Vec<u8>>) -> Document {
         content_type,
         fields: NOT_STORED.to_owned(),
         body: body.into().into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::bittorrent::Failure;
+
+    #[test]
+    fn a_list_that_could_not_be_made_is_not_taken_for_an_empty_one() {
+        let request = Request {
+            route: Route::HashList(Vec::new()),
+            head_only: false,
+        };
+        let document = deliver(&request, Answer::Failure(Failure::Internal));
+        assert_eq!(document.status, Status::Unavailable);
     }
 }

@@ -90,6 +90,8 @@ pub enum Failure {
     Loop,
     /// What an external tracker said.
     Upstream(Arc<str>),
+    /// There is no answer, for a fault of our own.
+    Internal,
 }
 
 impl fmt::Display for Failure {
@@ -110,6 +112,7 @@ impl fmt::Display for Failure {
             Failure::BadClientAddress => f.write_str("client_ip must be an IP address"),
             Failure::Loop => f.write_str("this request has come back to where it was sent from"),
             Failure::Upstream(reason) => f.write_str(reason),
+            Failure::Internal => f.write_str("the tracker cannot answer this at the moment"),
             Failure::MayNotForward(address) => {
                 write!(f, "announces may not be forwarded from {address}")
             }

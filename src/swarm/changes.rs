@@ -29,7 +29,7 @@ pub(super) struct Gone {
     /// It may know peers that are not known here yet.
     pub loading: bool,
     pub peers: Vec<PeerKey>,
-    swarms: Vec<InfoHash>,
+    pub swarms: Vec<InfoHash>,
     /// Some more are gone, nobody knows which.
     pub overflowed: bool,
 }

@@ -31,12 +31,17 @@ impl Swarms {
     ) {
         let key = |peer: &PeerKey| (peer.info_hash, peer.ip, peer.port);
         let gone: HashSet<_> = self.gone.peers.iter().map(key).collect();
+        let gone_swarms: HashSet<_> = self.gone.swarms.iter().copied().collect();
+        let mut returned = HashSet::new();
         for record in records {
             let may_return = restore && !gone.contains(&key(&record.key));
             let known = match record.key.ip {
                 IpAddr::V4(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
                 IpAddr::V6(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
             };
+            if known && gone_swarms.contains(&record.key.info_hash) {
+                returned.insert(record.key.info_hash);
+            }
             if !known {
                 let PeerKey {
                     info_hash,
@@ -45,6 +50,11 @@ impl Swarms {
                 } = record.key;
                 self.gone.peer(info_hash, ip, port);
             }
+        }
+        // Told that it is gone, the database would remove those as well who have just been found
+        // in it, and whom nobody will write again.
+        if !returned.is_empty() {
+            self.gone.swarms.retain(|hash| !returned.contains(hash));
         }
     }
 

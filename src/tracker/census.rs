@@ -86,10 +86,10 @@ impl<T, R: Clone> Census<T, R> {
     }
 
     /// Takes the result, which is good for so many milliseconds at least, and returns who has
-    /// waited for it.
+    /// waited for it. Without one, whoever asks next has all swarms gone through again.
     pub fn finish(
         &mut self,
-        result: R,
+        result: Option<R>,
         now: Now,
         at_least: u64,
     ) -> impl Iterator<Item = Ticket> + use<T, R> {
@@ -97,7 +97,7 @@ impl<T, R: Clone> Census<T, R> {
         let took = now.0.saturating_sub(self.began.0);
         let worth = if took > QUICK { took * WORTH } else { 0 };
         let until = now.plus(worth.max(at_least));
-        self.result = Some((result, until));
+        self.result = result.map(|result| (result, until));
         std::mem::take(&mut self.waiting).into_iter()
     }
 }
@@ -105,6 +105,10 @@ impl<T, R: Clone> Census<T, R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bittorrent::Failure;
+    use crate::job::{HashList, Job, Outcome};
+    use crate::swarm::PeerGroups;
+    use crate::tracker::{Answer, Settings, Tracker};
 
     fn tickets(waiting: impl Iterator<Item = Ticket>) -> Vec<u64> {
         waiting.map(|ticket| ticket.0).collect()
@@ -119,13 +123,63 @@ mod tests {
             assert!(census.is_counting());
             assert_eq!(census.ask(Ticket(2), 0, Now(1_001)), None);
             let made = Now(1_000 + took);
-            assert_eq!(tickets(census.finish(7, made, at_least)), [1, 2]);
+            assert_eq!(tickets(census.finish(Some(7), made, at_least)), [1, 2]);
             if good > 0 {
                 let last = made.plus(good - 1);
                 assert_eq!(census.ask(Ticket(3), 0, last), Some(7));
             }
             assert_eq!(census.ask(Ticket(4), 0, made.plus(good)), None);
-            assert_eq!(tickets(census.finish(8, made, 0)), [4]);
+            assert_eq!(tickets(census.finish(Some(8), made, 0)), [4]);
         }
+    }
+    fn tracker() -> Tracker {
+        let settings = Settings {
+            full_scrape: true,
+            ..Settings::default()
+        };
+        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        Tracker::new(settings, groups, 1, Now::after_start(0))
+    }
+
+    /// Lets a worker do the job that there must be now, and tells who is answered with what.
+    fn work(tracker: &mut Tracker, outcome: Outcome) -> Vec<(u64, Answer<'static>)> {
+        let now = Now::after_start(0);
+        tracker.handle_timeout(now);
+        let job = tracker.next_job(now);
+        match (&outcome, job) {
+            (Outcome::FullScrape(_), Some(Job::WriteFullScrape { .. }))
+            | (Outcome::HashList(_), Some(Job::WriteHashList { .. })) => {}
+            (_, job) => panic!("it is not begun: {job:?}"),
+        }
+        tracker.handle_outcome(outcome, now);
+        let answers = tracker.deliveries.drain(..);
+        answers.map(|(ticket, answer)| (ticket.0, answer)).collect()
+    }
+
+    #[test]
+    fn where_a_worker_fails_all_who_wait_are_told_and_the_next_has_it_begin_anew() {
+        use Answer::Failure as Fails;
+        let now = Now::after_start(0);
+        let mut tracker = tracker();
+        let list = HashList {
+            bytes: [1; 20].into(),
+            tag: "tag".into(),
+        };
+        for ticket in [1, 2] {
+            tracker.handle_hash_list(Ticket(ticket), now);
+            assert!(tracker.handle_full_scrape(Ticket(ticket), now));
+        }
+        // Of two jobs the last is handed out first.
+        for outcome in [Outcome::HashList(None), Outcome::FullScrape(None)] {
+            let told = work(&mut tracker, outcome);
+            let all = [(1, Fails(Failure::Internal)), (2, Fails(Failure::Internal))];
+            assert_eq!(format!("{told:?}"), format!("{all:?}"));
+        }
+        tracker.handle_hash_list(Ticket(3), now);
+        let told = work(&mut tracker, Outcome::HashList(Some(list)));
+        assert!(matches!(told[..], [(3, Answer::HashList(_))]), "{told:?}");
+        assert!(tracker.handle_full_scrape(Ticket(3), now));
+        let told = work(&mut tracker, Outcome::FullScrape(Some([b'e'].into())));
+        assert!(matches!(told[..], [(3, Answer::Written(_))]), "{told:?}");
     }
 }

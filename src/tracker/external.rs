@@ -24,6 +24,9 @@ const MAX_PASSED_ON: usize = 64;
 const REFUSAL: u32 = 60;
 /// A tracker may say otherwise up to here.
 const LONGEST_REFUSAL: u32 = 3_600;
+/// Whoever wants to be left alone is passed over where a list has to be forgotten: so many at most,
+/// as looking takes time.
+const PASSED_OVER: usize = 16;
 
 /// What the operator says of external trackers. Times are in seconds.
 #[derive(Clone, Debug)]
@@ -243,7 +246,7 @@ impl External {
     pub fn list(&mut self, key: &ListKey, now: Timestamp) -> &mut List {
         if !self.lists.contains_key(key) {
             if self.lists.len() >= MAX_LISTS {
-                self.forget_oldest();
+                self.forget_oldest(now);
             }
             self.by_age.push_back((now, key.clone()));
         }
@@ -273,7 +276,7 @@ impl External {
         list.take(reply, peers_expiry_interval, now, places);
         let after = list.learned.len();
         self.peers = self.peers - before + after;
-        while self.peers > MAX_PEERS && self.forget_oldest() {}
+        while self.peers > MAX_PEERS && self.forget_oldest(now) {}
     }
 
     fn forget(&mut self, key: &ListKey) {
@@ -282,14 +285,19 @@ impl External {
         }
     }
 
-    /// Forgets the oldest list for which nobody waits, if there is one.
-    fn forget_oldest(&mut self) -> bool {
+    /// Forgets the oldest list for which nobody waits, if there is one. Refusals have another turn.
+    fn forget_oldest(&mut self, now: Timestamp) -> bool {
+        let mut passed_over = 0;
         for _ in 0..self.by_age.len() {
             let Some((made, key)) = self.by_age.pop_front() else {
                 break;
             };
             match self.lists.get(&key) {
                 Some(list) if list.fetching.is_some() => self.by_age.push_back((made, key)),
+                Some(list) if passed_over < PASSED_OVER && list.refusal(now).is_some() => {
+                    passed_over += 1;
+                    self.by_age.push_back((made, key));
+                }
                 Some(_) => {
                     self.forget(&key);
                     return true;
@@ -300,22 +308,21 @@ impl External {
         false
     }
 
-    /// Forgets lists whose peers are all gone, a few at a time.
+    /// Forgets lists whose peers are all gone and whose refusals are over, a few at a time.
     pub fn expire(&mut self, now: Timestamp, peers_expiry_interval: u32) {
         for _ in 0..100 {
             let is_old = |made: Timestamp| now.since(made) > peers_expiry_interval.max(REFUSAL);
             let Some((_, key)) = self.by_age.pop_front_if(|(made, _)| is_old(*made)) else {
                 return;
             };
-            let last = self
-                .lists
-                .get(&key)
-                .map(|list| (list.fetching.is_some(), list.fetched));
-            match last {
-                Some((false, fetched)) if fetched.is_none_or(|(made, _)| is_old(made)) => {
-                    self.forget(&key);
-                }
-                Some(_) => self.by_age.push_back((now, key)),
+            let is_in_use = self.lists.get(&key).map(|list| {
+                list.fetching.is_some()
+                    || list.refusal(now).is_some()
+                    || list.fetched.is_some_and(|(fetched, _)| !is_old(fetched))
+            });
+            match is_in_use {
+                Some(true) => self.by_age.push_back((now, key)),
+                Some(false) => self.forget(&key),
                 None => {}
             }
         }
@@ -384,29 +391,4 @@ impl External {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::swarm::{HashKeys, PeerGroups, Swarms};
-    use crate::tracker::Settings;
-
-    #[test]
-    fn trackers_that_tell_of_ever_more_peers_push_out_themselves() {
-        let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
-        let groups = PeerGroups::new(Vec::new(), &Default::default());
-        let places = Places::new(&groups, 0, &swarms);
-        let peer = |n: u32| (IpAddr::from((0x0800_0000 + n).to_be_bytes()), 6881).into();
-        let reply = UpstreamReply {
-            peers: (0..2_000).map(peer).collect(),
-            ..UpstreamReply::default()
-        };
-        let mut external = External::default();
-        let key = |n: u32| (Arc::from(n.to_be_bytes()), InfoHash([0; 20]));
-        for n in 0..MAX_PEERS as u32 / 2_000 + 20 {
-            external.take(&key(n), &reply, 60, Timestamp(n), places);
-        }
-        assert_eq!(external.peers, MAX_PEERS);
-        assert_eq!(external.lists.len(), MAX_PEERS / 2_000);
-        assert!(external.known_list(&key(19)).is_none());
-        assert!(external.known_list(&key(20)).is_some());
-    }
-}
+mod tests;

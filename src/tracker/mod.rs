@@ -381,12 +381,12 @@ impl Tracker {
         match outcome {
             Outcome::FullScrape(body) => {
                 let waiting = self.full_scrape.finish(body.clone(), now, FRESH_SCRAPE);
-                let answers = waiting.map(|ticket| (ticket, Answer::Written(body.clone())));
+                let answers = waiting.map(|ticket| (ticket, made(body.clone(), Answer::Written)));
                 self.deliveries.extend(answers);
             }
             Outcome::HashList(list) => {
                 let waiting = self.hash_list.finish(list.clone(), now, 0);
-                let answers = waiting.map(|ticket| (ticket, Answer::HashList(list.clone())));
+                let answers = waiting.map(|ticket| (ticket, made(list.clone(), Answer::HashList)));
                 self.deliveries.extend(answers);
             }
             Outcome::Fetched {
@@ -433,4 +433,9 @@ impl Tracker {
             expiry: self.settings.rules.peer_expiry_interval,
         }
     }
+}
+
+/// What those are told who have waited for something that a worker was to make.
+fn made<T>(made: Option<T>, answer: fn(T) -> Answer<'static>) -> Answer<'static> {
+    made.map_or(Answer::Failure(Failure::Internal), answer)
 }

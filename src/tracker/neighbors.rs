@@ -2,6 +2,7 @@
 //! announce and then once in a while, evenly spread, and never on the way of an answer.
 
 use super::figures::NeighborFigures;
+use super::invariants::FEW;
 use super::learned::{Learned, Places};
 use super::upstreams::Question;
 use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
@@ -190,7 +191,8 @@ impl Neighbors {
             .0
             .saturating_add(neighbor.settings.peers_expiry_interval);
         let number = neighbor.number;
-        if !peers.is_empty() {
+        // What matters no longer has no next turn, at which it would be forgotten.
+        if !peers.is_empty() && neighbor.known.contains(&info_hash) {
             let learned = self.learned.entry(info_hash).or_default();
             let before = learned.len();
             if self.peers < MAX_PEERS {
@@ -227,8 +229,13 @@ impl Neighbors {
         }
     }
 
-    /// Panics if a torrent that a neighbor is to be asked about has no turn, or two.
+    /// Panics if a torrent that a neighbor is to be asked about has no turn, or two, or if the
+    /// peers are not as many as a count gives.
     pub fn check_invariants(&self) {
+        if self.learned.len() <= FEW {
+            let peers: usize = self.learned.values().map(Learned::len).sum();
+            assert_eq!(self.peers, peers, "the sum is wrong");
+        }
         for neighbor in &self.neighbors {
             let turns = neighbor.fresh.len() + neighbor.due.len();
             assert_eq!(turns, neighbor.known.len(), "{}", neighbor.settings.name);

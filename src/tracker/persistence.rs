@@ -220,9 +220,14 @@ impl Persistence {
         if !done {
             return State::Collect(collection);
         }
-        if self.stopping == Stopping::Last {
-            self.stopping = Stopping::Done;
+        if self.stopping != Stopping::Last {
+            return State::Rest;
         }
+        // What has changed went first, as there may not be the time for a comparison.
+        if self.must_compare(swarms) {
+            return self.begin_comparison(swarms);
+        }
+        self.stopping = Stopping::Done;
         State::Rest
     }
 
@@ -238,13 +243,20 @@ impl Persistence {
 
     /// Begins what is due: a comparison, or a collection.
     fn end_rest(&mut self, swarms: &mut Swarms, now: Now) -> State {
-        let must_compare = self.comparison_wanted || swarms.forgot_changes();
-        if must_compare && self.stopping == Stopping::No {
-            self.comparison_wanted = false;
-            swarms.begin_comparison();
-            return State::ReadPeers(None);
+        if self.must_compare(swarms) && self.stopping == Stopping::No {
+            return self.begin_comparison(swarms);
         }
         self.begin_collection(swarms, false, now)
+    }
+
+    fn must_compare(&self, swarms: &Swarms) -> bool {
+        self.comparison_wanted || swarms.forgot_changes()
+    }
+
+    fn begin_comparison(&mut self, swarms: &mut Swarms) -> State {
+        self.comparison_wanted = false;
+        swarms.begin_comparison();
+        State::ReadPeers(None)
     }
 
     fn begin_collection(&mut self, swarms: &Swarms, missing_too: bool, now: Now) -> State {

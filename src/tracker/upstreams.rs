@@ -5,7 +5,7 @@ use super::invariants::FEW;
 use crate::bittorrent::{Target, UpstreamRequest};
 use crate::job::{Fetch, FetchId, FetchPolicy, Job};
 use crate::time::Now;
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
@@ -17,8 +17,9 @@ const LONGEST_PAUSE: u64 = 15 * 60_000;
 /// A fetch of which no worker has said anything for so long is given up, in milliseconds: several
 /// times what any may take. Whatever becomes of a worker, its hosts and lists are asked again.
 const LOST: u64 = 120_000;
-/// Hosts that are remembered for their failures. Whoever makes up names can fill this; then hosts
-/// that have never answered are not asked until others have been forgotten.
+/// Hosts that are remembered for their failures. Whoever makes up names can fill this; then the
+/// first of those that are not left alone any more makes room, and while there is none, no other
+/// host is asked.
 const MAX_HOSTS: usize = 20_000;
 
 /// Limits; a reload may change them, but for the number of threads.
@@ -58,6 +59,9 @@ pub(super) type HostName = (String, u16);
 pub(super) struct Upstreams<P> {
     limits: UpstreamLimits,
     hosts: HashMap<HostName, Host>,
+    /// Hosts of which nothing is asked, remembered for their failures, by the time from which on
+    /// they may be forgotten.
+    resting: BTreeSet<(Now, HostName)>,
     /// Hosts with something to fetch and room for it, each once.
     ready: VecDeque<HostName>,
     pending: usize,
@@ -75,6 +79,8 @@ struct Host {
     failures: u32,
     /// Left alone until then.
     paused_until: Option<Now>,
+    /// Where it is among those that rest.
+    rests_until: Option<Now>,
     is_ready: bool,
 }
 
@@ -107,6 +113,7 @@ impl<P> Upstreams<P> {
         Upstreams {
             limits,
             hosts: HashMap::new(),
+            resting: BTreeSet::new(),
             ready: VecDeque::new(),
             pending: 0,
             under_way: HashMap::new(),
@@ -132,17 +139,17 @@ impl<P> Upstreams<P> {
         }
         let name = (question.target.host.clone(), question.target.port);
         if !self.hosts.contains_key(&name) && self.hosts.len() >= MAX_HOSTS {
-            let is_over = |host: &Host| host.paused_until.is_none_or(|until| until <= now);
-            let is_idle = |host: &Host| host.queue.is_empty() && host.under_way == 0;
-            self.hosts
-                .retain(|_, host| !(is_idle(host) && is_over(host)));
-            if self.hosts.len() >= MAX_HOSTS {
-                return Err(Declined::Full);
-            }
+            let first = self.resting.first().filter(|(until, _)| *until <= now);
+            let first = first.cloned().ok_or(Declined::Full)?;
+            self.resting.remove(&first);
+            self.hosts.remove(&first.1);
         }
         let host = self.hosts.entry(name.clone()).or_default();
         if host.is_left_alone(policy, now) {
             return Err(Declined::HostIsDown);
+        }
+        if let Some(until) = host.rests_until.take() {
+            self.resting.remove(&(until, name.clone()));
         }
         self.last_id += 1;
         let id = FetchId(self.last_id);
@@ -156,6 +163,22 @@ impl<P> Upstreams<P> {
         self.under_way.insert(id, (name.clone(), purpose));
         self.get_ready(name);
         Ok(())
+    }
+
+    /// Puts a host of which less is asked now where it belongs.
+    fn settle(&mut self, name: HostName, now: Now) {
+        let Some(host) = self.hosts.get_mut(&name) else {
+            return;
+        };
+        if host.under_way > 0 || !host.queue.is_empty() {
+            self.get_ready(name);
+        } else if host.failures == 0 {
+            self.hosts.remove(&name);
+        } else {
+            let until = host.paused_until.map_or(now, |until| until.max(now));
+            host.rests_until = Some(until);
+            self.resting.insert((until, name));
+        }
     }
 
     /// Lists a host as ready if it is.
@@ -198,7 +221,7 @@ impl<P> Upstreams<P> {
                 }
                 may_go
             });
-            self.get_ready(name);
+            self.settle(name, now);
             if let Some(next) = next {
                 self.handed_out.push_back((now, next.id));
                 return Some(Job::Fetch(Fetch {
@@ -221,6 +244,12 @@ impl<P> Upstreams<P> {
         let queued: usize = self.hosts.values().map(|host| host.queue.len()).sum();
         let out: usize = self.hosts.values().map(|host| host.under_way).sum();
         let ready = self.hosts.values().filter(|host| host.is_ready).count();
+        let resting = self.hosts.iter().filter_map(|(name, host)| {
+            let is_idle = host.under_way == 0 && host.queue.is_empty();
+            assert_eq!(host.rests_until.is_some(), is_idle, "whoever is idle rests");
+            Some((host.rests_until?, name.clone()))
+        });
+        assert_eq!(resting.collect::<BTreeSet<_>>(), self.resting);
         assert_eq!((self.pending, self.under_way.len()), (queued, queued + out));
         assert_eq!(
             self.ready.len(),
@@ -236,7 +265,7 @@ impl<P> Upstreams<P> {
                     return;
                 }
                 // It says nothing about the host.
-                lost.extend(self.end(id, |_| {}));
+                lost.extend(self.end(id, now, |_| {}));
             }
             self.handed_out.pop_front();
         }
@@ -244,7 +273,7 @@ impl<P> Upstreams<P> {
 
     /// Takes note of the end of a fetch and returns whom it asked and what it was for.
     pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<(HostName, P)> {
-        self.end(id, |host| {
+        self.end(id, now, |host| {
             if answered {
                 host.failures = 0;
                 host.paused_until = None;
@@ -259,16 +288,17 @@ impl<P> Upstreams<P> {
     }
 
     /// Ends a fetch that a worker has had, as far as it has not ended.
-    fn end(&mut self, id: FetchId, learn: impl FnOnce(&mut Host)) -> Option<(HostName, P)> {
+    fn end(
+        &mut self,
+        id: FetchId,
+        now: Now,
+        learn: impl FnOnce(&mut Host),
+    ) -> Option<(HostName, P)> {
         let (name, purpose) = self.under_way.remove(&id)?;
         let host = self.hosts.get_mut(&name)?;
         host.under_way = host.under_way.saturating_sub(1);
         learn(host);
-        if host.failures == 0 && host.under_way == 0 && host.queue.is_empty() {
-            self.hosts.remove(&name);
-        } else {
-            self.get_ready(name.clone());
-        }
+        self.settle(name.clone(), now);
         Some((name, purpose))
     }
 

@@ -8,7 +8,6 @@ use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
 use crate::job::{FetchError, HashList, Job, Outcome};
 use crate::panics::survive;
-use crate::protocol::bencode::Writer;
 use crate::protocol::http::response::scrape_body;
 use log::debug;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -31,28 +30,23 @@ pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<()> {
 fn work(desk: &Desk<Job, Outcome>) {
     let mut upstream = Upstream::default();
     while let Some(job) = desk.next_job() {
-        // Bytes from outside come near this work: a fault in it must cost one job and not, one
-        // after the other, all workers.
-        let failed = failed(&job);
-        let outcome = survive(|| carry_out(job, &mut upstream));
-        if let Some(outcome) = outcome.or(failed) {
-            desk.bring(outcome);
-        }
+        desk.bring(done(job, |job| carry_out(job, &mut upstream)));
     }
 }
 
-/// What becomes of a job in which a fault of ours shows.
-fn failed(job: &Job) -> Option<Outcome> {
-    match job {
-        Job::WriteFullScrape { .. } => Some(Outcome::FullScrape(no_full_scrape().into())),
-        // Whoever goes by the list goes on with the one before, and not with an empty one.
-        Job::WriteHashList { .. } => None,
-        Job::Fetch(fetch) => Some(Outcome::Fetched {
+/// The outcome of a job, whatever shows in it: bytes from outside come near this work, and a fault
+/// must cost one job and not, one after the other, all workers.
+fn done(job: Job, carry_out: impl FnOnce(Job) -> Outcome) -> Outcome {
+    let failed = match &job {
+        Job::WriteFullScrape { .. } => Outcome::FullScrape(None),
+        Job::WriteHashList { .. } => Outcome::HashList(None),
+        Job::Fetch(fetch) => Outcome::Fetched {
             id: fetch.id,
             result: Err(FetchError::Internal),
             took_ms: 0,
-        }),
-    }
+        },
+    };
+    survive(|| carry_out(job)).unwrap_or(failed)
 }
 
 fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
@@ -62,9 +56,9 @@ fn carry_out(job: Job, upstream: &mut Upstream) -> Outcome {
             min_request_interval,
         } => {
             let body = write_full_scrape(files, min_request_interval);
-            Outcome::FullScrape(body.into())
+            Outcome::FullScrape(Some(body.into()))
         }
-        Job::WriteHashList { hashes } => Outcome::HashList(write_hash_list(hashes)),
+        Job::WriteHashList { hashes } => Outcome::HashList(Some(write_hash_list(hashes))),
         Job::Fetch(fetch) => {
             let started = now();
             let result = upstream.fetch(&fetch);
@@ -100,16 +94,6 @@ fn write_full_scrape(mut files: Vec<(InfoHash, Counts)>, min_request_interval: u
     body
 }
 
-fn no_full_scrape() -> Vec<u8> {
-    let mut body = Vec::new();
-    Writer(&mut body)
-        .dictionary()
-        .string(b"failure reason")
-        .string(b"the tracker cannot answer this at the moment")
-        .end();
-    body
-}
-
 fn write_hash_list(mut hashes: Vec<InfoHash>) -> HashList {
     hashes.sort_unstable();
     hashes.dedup();
@@ -134,6 +118,20 @@ fn now() -> Instant {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_panic_leaves_no_job_without_an_outcome() {
+        let failed = |job| done(job, |_| panic!("a fault in the work"));
+        let files = Vec::new();
+        let full_scrape = Job::WriteFullScrape {
+            files,
+            min_request_interval: 1,
+        };
+        assert!(matches!(failed(full_scrape), Outcome::FullScrape(None)));
+        let hashes = Vec::new();
+        let hash_list = Job::WriteHashList { hashes };
+        assert!(matches!(failed(hash_list), Outcome::HashList(None)));
+    }
 
     #[test]
     fn the_hash_list_is_sorted_and_its_name_tells_it_from_others() {

@@ -77,7 +77,7 @@ impl World {
     /// What somebody was told is right. `forwarded` if it was meant for an external tracker.
     pub fn check_told(&mut self, from: IpAddr, asked: &Asked, told: Told, forwarded: bool) {
         match (asked, told) {
-            (Asked::Everything, Told::Written) => {}
+            (Asked::Everything, Told::Written | Told::Failure(_)) => {}
             (Asked::Scrape(hashes), Told::Scrape(files)) => {
                 let asked: BTreeSet<_> = hashes.iter().copied().collect();
                 assert!(files.iter().map(|(hash, _)| *hash).eq(asked));

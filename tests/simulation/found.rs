@@ -3,7 +3,8 @@
 use btrt::bittorrent::{
     Announce, Event, Forwarded, InfoHash, PeerId, Target, UpstreamRequest, Wants,
 };
-use btrt::job::{FetchPolicy, Ticket};
+use btrt::job::{FetchPolicy, StoreJob, StoreOutcome, Ticket};
+use btrt::record::{Origin, PeerKey, PeerRecord};
 use btrt::swarm::{GroupDefinition, PeerGroups};
 use btrt::time::Now;
 use btrt::tracker::{Answer, NeighborSettings, Settings, Tracker};
@@ -131,4 +132,82 @@ fn a_neighbor_that_says_good_bye_is_told_of_nobody() {
     };
     assert_eq!(told(Event::None), 1);
     assert_eq!(told(Event::Stopped), 0);
+}
+
+/// Does what a database with these rows of peers is asked until there is no more to do.
+fn store_all(tracker: &mut Tracker, rows: &mut Vec<PeerRecord>, now: Now) {
+    for _ in 0..100 {
+        tracker.handle_timeout(now);
+        let outcome = match tracker.next_store_job() {
+            None => continue,
+            Some(StoreJob::ReadPeers { .. }) => StoreOutcome::Peers(rows.clone()),
+            Some(StoreJob::ReadSwarms { .. }) => StoreOutcome::Swarms(Vec::new()),
+            Some(StoreJob::Write(changes)) => {
+                rows.retain(|row| !changes.gone_swarms.contains(&row.key.info_hash));
+                rows.retain(|row| !changes.gone_peers.contains(&row.key));
+                for peer in &changes.peers {
+                    rows.retain(|row| row.key != peer.key);
+                }
+                let (peers, swarms) = (changes.peers.len(), changes.swarms.len());
+                rows.extend(changes.peers);
+                StoreOutcome::Written {
+                    peers,
+                    swarms,
+                    refused: 0,
+                }
+            }
+        };
+        tracker.handle_store_outcome(outcome);
+    }
+}
+
+fn with_database(now: Now) -> Tracker {
+    let settings = Settings {
+        flush_interval: Some(5),
+        ..Settings::default()
+    };
+    Tracker::new(settings, groups(&[], None), 1, now)
+}
+
+#[test]
+fn a_database_that_comes_back_empty_gets_everything_even_from_a_daemon_that_stops() {
+    let now = Now::after_start(0);
+    let mut tracker = with_database(now);
+    let mut rows = Vec::new();
+    store_all(&mut tracker, &mut rows, now);
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    let now = now.plus(5_000);
+    store_all(&mut tracker, &mut rows, now);
+    assert_eq!(rows.len(), 1);
+    rows.clear();
+    tracker.handle_store_outcome(StoreOutcome::DatabaseDown("gone".to_owned()));
+    tracker.handle_store_outcome(StoreOutcome::DatabaseUp);
+    tracker.stop();
+    store_all(&mut tracker, &mut rows, now);
+    assert!(tracker.is_stopped());
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn who_is_loaded_into_a_swarm_that_was_gone_for_a_moment_stays_in_the_database() {
+    let now = Now::after_start(0);
+    let mut tracker = with_database(now);
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    tracker.handle_announce(&announce(1, Event::Stopped), ip("127.1.0.1"), now);
+    let mut rows = vec![PeerRecord {
+        key: PeerKey {
+            info_hash: InfoHash([7; 20]),
+            ip: ip("127.1.0.2"),
+            port: 2,
+        },
+        peer_id: PeerId([2; 20]),
+        seeder: false,
+        completed: false,
+        group: "other".into(),
+        origin: Origin::Announced,
+        last_announce: now.timestamp(),
+    }];
+    store_all(&mut tracker, &mut rows, now);
+    assert_eq!(tracker.swarms().totals().peers(), 1);
+    assert_eq!(rows.len(), 1);
 }

@@ -96,12 +96,13 @@ impl Workers {
     fn write(&mut self, job: &Job, random: &mut fastrand::Rng, now: Now) {
         let due = now.plus(random.u64(0..5_000));
         for _ in 0..random.u8(1..3) {
+            let is_made = self.are_good || random.u8(0..4) > 0;
             let outcome = match job {
-                Job::WriteHashList { .. } => Outcome::HashList(HashList {
+                Job::WriteHashList { .. } => Outcome::HashList(is_made.then(|| HashList {
                     bytes: b"twenty bytes of hash".as_slice().into(),
                     tag: "tag".into(),
-                }),
-                _ => Outcome::FullScrape(b"everything".as_slice().into()),
+                })),
+                _ => Outcome::FullScrape(is_made.then(|| b"everything".as_slice().into())),
             };
             self.held.push((due, outcome));
         }

@@ -72,7 +72,8 @@ fn by_parameter(query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
     let named = parameters(query).find(|(name, _)| *name == b"tracker");
     let (_, url) = named.ok_or(Failure::NoTracker)?;
     let url: Vec<u8> = decode(url).take_while(|&byte| byte != b'#').collect();
-    build(&url, &without(query, b"tracker"), max_scrape)
+    // A second one is the client's own.
+    build(&url, &without(query, b"tracker", 1), max_scrape)
 }
 
 /// Form C: the client's own request, whose `Host` names the external tracker.
@@ -95,7 +96,7 @@ pub(super) fn is_scrape(path: &[u8]) -> bool {
 fn build(url: &[u8], query: &[u8], max_scrape: usize) -> Result<Forwarded, Failure> {
     let client_ip = parameters(query).find(|(name, _)| *name == b"client_ip");
     let client_ip = client_ip.map(|(_, value)| address(value)).transpose()?;
-    let query = without_fragment(&without(query, b"client_ip"));
+    let query = without_fragment(&without(query, b"client_ip", usize::MAX));
     let joint: &[u8] = match (url.contains(&b'?'), query.is_empty()) {
         (_, true) => b"",
         (true, false) => b"&",
@@ -156,8 +157,9 @@ fn tracker(target: &Target) -> Box<[u8]> {
     tracker.into()
 }
 
-/// A query without one parameter, and otherwise byte for byte the same.
-fn without(query: &[u8], name: &[u8]) -> Vec<u8> {
+/// A query without the parameters of one name, the first so many of them at most, and otherwise
+/// byte for byte the same.
+fn without(query: &[u8], name: &[u8], at_most: usize) -> Vec<u8> {
     let is_separator = |byte: u8| byte == b'&' || byte == b'?';
     let is_it = |piece: &[u8]| {
         let piece = piece
@@ -167,8 +169,13 @@ fn without(query: &[u8], name: &[u8]) -> Vec<u8> {
         parameters(piece).any(|(found, _)| found == name)
     };
     let pieces = query.split_inclusive(|&byte| is_separator(byte));
+    let mut left = at_most;
     let mut kept: Vec<u8> = pieces
-        .filter(|piece| !is_it(piece))
+        .filter(|piece| {
+            let is_taken_out = left > 0 && is_it(piece);
+            left -= usize::from(is_taken_out);
+            !is_taken_out
+        })
         .flatten()
         .copied()
         .collect();
@@ -297,9 +304,22 @@ mod tests {
             ("xx=1&ax=2&a=x=1", "xx=1&ax=2&a=x=1"),
             ("%78=1", "%78=1"),
         ] {
-            let found = without(query.as_bytes(), b"x");
+            let found = without(query.as_bytes(), b"x", usize::MAX);
             assert_eq!(String::from_utf8(found).unwrap(), kept, "of {query}");
         }
+    }
+
+    #[test]
+    fn a_clients_own_tracker_parameter_is_passed_on() {
+        for own in ["tracker=x", "tracker=", "tracker=http%3A%2F%2Fother%2Fa"] {
+            let query = format!("tracker=http://t/a&{own}&{CLIENT}&{own}");
+            let expected = format!("http://t/a?{own}&{CLIENT}&{own}");
+            assert_eq!(asked(&form_b(&query).unwrap()), expected);
+        }
+        // The first is ours wherever it stands.
+        let query = format!("{CLIENT}&client_ip=1.2.3.4&tracker=http://t/a&tracker=x");
+        let expected = format!("http://t/a?{CLIENT}&tracker=x");
+        assert_eq!(asked(&form_b(&query).unwrap()), expected);
     }
 
     #[test]

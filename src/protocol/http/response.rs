@@ -22,6 +22,8 @@ pub enum Status {
     RequestTimeout,
     /// 431: the head is too large.
     HeadTooLarge,
+    /// 503: there is no answer now, for a fault of our own.
+    Unavailable,
 }
 
 impl Status {
@@ -34,6 +36,7 @@ impl Status {
             Status::MethodNotAllowed => "HTTP/1.1 405 Method Not Allowed\r\nAllow: GET, HEAD\r\n",
             Status::RequestTimeout => "HTTP/1.1 408 Request Timeout\r\n",
             Status::HeadTooLarge => "HTTP/1.1 431 Request Header Fields Too Large\r\n",
+            Status::Unavailable => "HTTP/1.1 503 Service Unavailable\r\n",
         }
     }
 
@@ -44,6 +47,7 @@ impl Status {
             Status::NotFound => "There is nothing here but /announce and /scrape.\n",
             Status::MethodNotAllowed => "A tracker is asked with GET.\n",
             Status::RequestTimeout => "The request did not arrive in time.\n",
+            Status::Unavailable => "There is no answer at the moment.\n",
             Status::HeadTooLarge => {
                 "The request head is longer than 8 KiB or has over 64 fields.\n"
             }

@@ -1,4 +1,6 @@
 use super::*;
+use crate::swarm::{HashKeys, PeerGroups, Swarms};
+use crate::tracker::Settings;
 
 fn settings(name: &str) -> NeighborSettings {
     NeighborSettings {
@@ -79,6 +81,48 @@ fn made_up_torrents_do_not_pile_up_while_a_neighbor_is_away() {
         neighbors.note(InfoHash(bytes));
     }
     assert_eq!(neighbors.neighbors[0].known.len(), MAX_TORRENTS);
+    neighbors.check_invariants();
+}
+
+/// Has the neighbor tell of so many peers of a torrent, and returns how many are known then.
+fn tell(neighbors: &mut Neighbors, number: u8, peers: u8, now: u64) -> usize {
+    let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
+    let groups = PeerGroups::new(Vec::new(), &Default::default());
+    let places = Places::new(&groups, 0, &swarms);
+    let peers: Vec<_> = (0..peers)
+        .map(|peer| SocketAddr::from(([192, 0, 2, peer], 6881)))
+        .collect();
+    neighbors.handle_answer("one", hash(number), &peers, Now(now), places);
+    let learned = neighbors.learned.get(&hash(number));
+    learned.map_or(0, Learned::len)
+}
+
+#[test]
+fn of_too_many_peers_no_more_are_taken_until_some_have_expired() {
+    let mut neighbors = one();
+    neighbors.note(hash(1));
+    neighbors.note(hash(2));
+    // As if other torrents had all others that there may be.
+    neighbors.peers = MAX_PEERS - 1;
+    assert_eq!(tell(&mut neighbors, 1, 3, 0), 3, "not cut short");
+    assert_eq!(tell(&mut neighbors, 2, 3, 0), 0);
+    assert_eq!(neighbors.peers, MAX_PEERS + 2);
+    // They live for 200 s.
+    assert_eq!(tell(&mut neighbors, 1, 3, 199_000), 3);
+    assert_eq!(tell(&mut neighbors, 2, 3, 199_000), 0);
+    assert_eq!(tell(&mut neighbors, 1, 3, 300_000), 0);
+    assert_eq!(neighbors.peers, MAX_PEERS - 1);
+    assert_eq!(tell(&mut neighbors, 2, 3, 300_000), 3);
+}
+
+#[test]
+fn what_comes_when_a_torrent_matters_no_longer_is_not_kept() {
+    let mut neighbors = one();
+    neighbors.note(hash(1));
+    assert_eq!(run(&mut neighbors, 1_000, |_| true).len(), 1);
+    assert_eq!(tell(&mut neighbors, 1, 3, 1_000), 3);
+    assert_eq!(run(&mut neighbors, 300_000, |_| false).len(), 0);
+    assert_eq!(tell(&mut neighbors, 1, 3, 300_000), 0);
     neighbors.check_invariants();
 }
 

@@ -57,7 +57,11 @@ fn finish(upstreams: &mut Upstreams<u32>, id: FetchId, answered: bool, now: u64)
 
 /// Has a single fetch fail.
 fn fail(upstreams: &mut Upstreams<u32>, now: u64) {
-    ask(upstreams, "a", 0, now).unwrap();
+    fail_at("a", upstreams, now);
+}
+
+fn fail_at(host: &str, upstreams: &mut Upstreams<u32>, now: u64) {
+    ask(upstreams, host, 0, now).unwrap();
     let (begun, _) = begin(upstreams, now);
     assert_eq!(finish(upstreams, begun[0], false, now), Some(0));
 }
@@ -218,5 +222,52 @@ fn a_fetch_that_no_worker_ever_ends_is_given_up_and_its_place_free_again() {
         panic!("fetches were asked for");
     };
     assert_eq!(upstreams.finish(first.id, true, Now(LOST + 1)), None);
+    upstreams.check_invariants();
+}
+
+#[test]
+fn of_hosts_that_are_remembered_the_first_whose_time_is_over_makes_room() {
+    let mut upstreams = Upstreams::new(LIMITS);
+    let name = |number: usize| format!("a{number}");
+    let is_known = |upstreams: &Upstreams<u32>, number| {
+        let host = (name(number), 80);
+        upstreams.hosts.contains_key(&host)
+    };
+    for number in (0..MAX_HOSTS).rev() {
+        let now = (MAX_HOSTS - number) as u64;
+        fail_at(&name(number), &mut upstreams, now);
+    }
+    // Only one is forgotten, and who fails again comes last.
+    let now = MAX_HOSTS as u64 + 1;
+    let last = MAX_HOSTS - 1;
+    fail_at(&name(last), &mut upstreams, now);
+    fail_at("b", &mut upstreams, now);
+    assert_eq!(upstreams.hosts.len(), MAX_HOSTS);
+    assert!(is_known(&upstreams, last) && !is_known(&upstreams, last - 1));
+    assert!(is_known(&upstreams, last - 2));
+    // Whoever is left alone is not forgotten.
+    let hosts: Vec<_> = upstreams
+        .hosts
+        .keys()
+        .map(|(host, _)| host.clone())
+        .collect();
+    for host in &hosts {
+        while upstreams.hosts[&(host.clone(), 80)].paused_until.is_none() {
+            fail_at(host, &mut upstreams, now);
+        }
+    }
+    let over = now + FIRST_PAUSE;
+    assert_eq!(ask(&mut upstreams, "c", 0, over - 1), Err(Declined::Full));
+    assert_eq!(ask(&mut upstreams, "c", 0, over), Ok(()));
+    assert_eq!(upstreams.hosts.len(), MAX_HOSTS);
+    assert_eq!(upstreams.resting.len(), MAX_HOSTS - 1);
+}
+
+#[test]
+fn a_host_with_nothing_but_late_questions_is_forgotten() {
+    let mut upstreams = Upstreams::new(LIMITS);
+    ask(&mut upstreams, "a", 1, 0).unwrap();
+    assert_eq!(begin(&mut upstreams, 1000), (vec![], vec![1]));
+    assert!(upstreams.hosts.is_empty());
     upstreams.check_invariants();
 }

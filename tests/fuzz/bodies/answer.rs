@@ -176,7 +176,7 @@ impl Connection {
                     files.dedup_by_key(|(info_hash, _)| *info_hash);
                     let mut body = Vec::new();
                     response::scrape_body(&mut body, &files, min_request_interval);
-                    Outcome::FullScrape(body.into())
+                    Outcome::FullScrape(Some(body.into()))
                 }
                 Job::WriteHashList { .. } => panic!("the list is for operators"),
                 Job::Fetch(fetch) => {
