@@ -36,7 +36,7 @@ impl Swarms {
         for (swarm, (hash, ip)) in swarms.iter_mut().zip(searches.iter().flatten()) {
             let likely = self.index.likely(*hash);
             *swarm = likely.map(|slot| (&self.swarms[slot], *ip));
-            read ^= likely.map_or(0, |slot| self.swarms[slot].completions);
+            read ^= likely.map_or(0, |slot| self.swarms[slot].touch());
         }
         for step in [Step::Beginnings, Step::Slot, Step::Peer] {
             for (swarm, ip) in swarms.iter().flatten() {

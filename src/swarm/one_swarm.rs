@@ -74,6 +74,12 @@ impl Swarm {
         }
     }
 
+    /// Reads from all over the swarm's own memory, so that it is at hand when it is needed.
+    pub(super) fn touch(&self) -> u32 {
+        let ipv6 = self.ipv6.is_some();
+        u32::from(self.info_hash.0[0]) ^ self.ipv4.len() as u32 ^ u32::from(ipv6) ^ self.completions
+    }
+
     /// Which torrent it is about.
     pub fn info_hash(&self) -> InfoHash {
         self.info_hash

@@ -190,13 +190,19 @@ impl<A: Address> Peers<A> {
     /// with: the classes, and the index or, without one, the peers that are scanned.
     pub(super) fn touch(&self) -> u32 {
         let classes = self.segments.first().map_or(0, |segment| segment.end);
-        match &self.index {
-            Some(index) => classes ^ index.len() as u32,
-            None => {
-                let lines = self.hot.iter().step_by(PER_LINE);
-                lines.fold(classes, |read, peer| read ^ peer.last_announce.0)
+        classes
+            ^ match &self.index {
+                Some(index) => index.len() as u32,
+                None => self.touch_each(0..self.hot.len()),
             }
-        }
+    }
+
+    /// The same of what the choice of peers reads of some that stand side by side.
+    pub(super) fn touch_each(&self, positions: Range<usize>) -> u32 {
+        let peers = &self.hot[positions];
+        let ends = peers.last().map_or(0, |last| last.last_announce.0);
+        let lines = peers.iter().step_by(PER_LINE);
+        lines.fold(ends, |read, peer| read ^ peer.last_announce.0)
     }
 
     /// The same of the index's slot for an address.

@@ -19,6 +19,9 @@ use std::ops::Range;
 /// be waited for one after the other. Every peer stays as likely as any other, as the blocks
 /// begin elsewhere each time.
 const BLOCK: u32 = 8;
+/// Where an answer takes a quarter of a priority or more, chance decides little about whom it
+/// meets, and longer blocks cost less.
+const LONG_BLOCK: u32 = 32;
 /// Blocks that are fetched from memory together, and looked at then.
 const FETCHED_AHEAD: usize = 8;
 /// Peers may be looked at in vain (expired ones, one peer id used by many). Beyond so many for
@@ -276,16 +279,18 @@ impl Selection {
         if places == 0 || total == 0 {
             return;
         }
-        let mut blocks = Scattered::new(total.div_ceil(BLOCK), random);
+        let is_few = total as usize / 4 <= places;
+        let block_length = if is_few { LONG_BLOCK } else { BLOCK };
+        let mut blocks = Scattered::new(total.div_ceil(block_length), random);
         let start = random.u32(0..total);
         let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
         while looks > 0 {
             let mut stretches = [Stretch::default(); FETCHED_AHEAD];
-            let needed = (limit - self.chosen.len()).div_ceil(BLOCK as usize);
+            let needed = (limit - self.chosen.len()).div_ceil(block_length as usize);
             let mut ahead = 0;
             for (stretch, block) in stretches.iter_mut().take(needed).zip(&mut blocks) {
-                let first = block * BLOCK;
-                let length = BLOCK.min(total - first);
+                let first = block * block_length;
+                let length = block_length.min(total - first);
                 *stretch = Stretch::at(candidates, around(start + first, total), length);
                 ahead += 1;
             }
@@ -293,7 +298,7 @@ impl Selection {
             if ahead == 0 {
                 return;
             }
-            looks = looks.saturating_sub(ahead * BLOCK as usize);
+            looks = looks.saturating_sub(ahead * block_length as usize);
             for stretch in &mut stretches[..ahead] {
                 while let Some((candidate, range)) = stretch.next(candidates) {
                     judge.choose(candidate, range, limit, &mut self.chosen);
@@ -361,9 +366,8 @@ impl<A: Address> Judge<'_, A> {
         for stretch in stretches {
             let peers = self.tables[candidates[stretch.candidate].table as usize].peers;
             let first = stretch.position as usize;
-            let end = (first + BLOCK as usize).min(peers.len());
-            let middle = (first + end) / 2;
-            read ^= peers.hot(first).port ^ peers.hot(middle).port ^ peers.hot(end - 1).port;
+            let end = (first + stretch.length as usize).min(peers.len());
+            read ^= peers.touch_each(first..end);
         }
         black_box(read);
     }
