@@ -17,6 +17,16 @@ pub fn raise_file_limit() -> io::Result<u64> {
     Ok(hard)
 }
 
+/// By how much threads that work for the loop are nicer than it.
+const NICENESS: i32 = 10;
+
+/// Has the calling thread stand back for the loop, where they have to share a processor: what it
+/// does can wait, and clients cannot.
+pub fn stand_back() {
+    // A thread whose priority stays as it was does its work all the same.
+    let _ = rustix::process::setpriority_process(None, NICENESS);
+}
+
 /// What the process uses; `None` is what the system does not tell.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {

@@ -40,6 +40,7 @@ const MAY_KNOW: &[(&str, &[&str])] = &[
             "config",
             "job",
             "panics",
+            "process",
             "protocol",
             "record",
             "time",

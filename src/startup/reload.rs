@@ -6,6 +6,7 @@ use super::settings::{self, Instance};
 use crate::config::{self, Settings};
 use crate::logging::Log;
 use crate::panics::survive;
+use crate::process::stand_back;
 use crate::reactor::{Faulty, Reload, Reloaded};
 use crate::swarm::GroupNames;
 use crossbeam_channel::{Receiver, Sender, bounded};
@@ -62,6 +63,7 @@ impl Reload for Reloader {
         let results = reading.results.clone();
         let thread = Builder::new().name("reload".to_owned());
         let started = thread.spawn(move || {
+            stand_back();
             let result = survive(|| reading.read(&names)).unwrap_or(Err(Faulty));
             if reading.results.send(result).is_ok() {
                 let _ = reading.waker.wake();

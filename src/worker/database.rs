@@ -5,6 +5,7 @@ use super::store::{Clock, Place, Store, StoreError, Trouble, Written};
 use crate::channel::Desk;
 use crate::job::{StoreJob, StoreOutcome};
 use crate::panics::survive;
+use crate::process::stand_back;
 use log::{error, info, warn};
 use std::io;
 use std::thread::{Builder, JoinHandle};
@@ -18,6 +19,7 @@ pub fn start(place: Place, desk: Desk<StoreJob, StoreOutcome>) -> io::Result<Joi
 }
 
 fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
+    stand_back();
     let mut health = Health::new(store.place());
     let mut rows = Rows::default();
     while let Some(job) = desk.next_job() {

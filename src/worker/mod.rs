@@ -8,6 +8,7 @@ use crate::bittorrent::{Counts, InfoHash, Target, UpstreamReply};
 use crate::channel::Desk;
 use crate::job::{FetchError, HashList, Job, Outcome};
 use crate::panics::survive;
+use crate::process::stand_back;
 use crate::protocol::http::response::scrape_body;
 use log::debug;
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -28,6 +29,7 @@ pub fn start(count: usize, desk: &Desk<Job, Outcome>) -> io::Result<()> {
 }
 
 fn work(desk: &Desk<Job, Outcome>) {
+    stand_back();
     let mut upstream = Upstream::default();
     while let Some(job) = desk.next_job() {
         desk.bring(done(job, |job| carry_out(job, &mut upstream)));

@@ -34,5 +34,6 @@ mod scrape;
 mod signals;
 mod stats;
 mod status;
+mod threads;
 mod unix;
 mod visibility;
