@@ -4,7 +4,7 @@
 use super::connection::Connection;
 use super::{Reactor, Reload};
 use crate::bittorrent::InfoHash;
-use crate::protocol::http::info_hashes_in;
+use crate::protocol::http::announced_in;
 use mio::Token;
 use mio::event::Event;
 use std::net::IpAddr;
@@ -40,7 +40,7 @@ impl Rooms {
 
     fn receive(&mut self, number: usize, connection: &mut Connection) {
         let received = connection.receive_ahead(&mut self.bytes[number * ROOM..][..ROOM]);
-        let hashes = info_hashes_in(received).take(FORESEEN);
+        let hashes = announced_in(received).take(FORESEEN);
         let remote = connection.remote();
         self.coming
             .extend(hashes.map(|info_hash| (info_hash, remote)));
@@ -71,8 +71,12 @@ impl<R: Reload> Reactor<R> {
                     self.buffers.received.receive(number, connection);
                 }
             }
-            self.tracker.foresee(&self.buffers.received.coming);
-            self.buffers.received.coming.clear();
+            let coming = &mut self.buffers.received.coming;
+            // One alone has nobody to wait together with.
+            if coming.len() > 1 {
+                self.tracker.foresee(coming);
+            }
+            coming.clear();
             for (number, &token) in together.iter().enumerate() {
                 self.serve_in(number, token, |_| {});
             }

@@ -16,5 +16,5 @@ pub mod session;
 
 pub use document::Document;
 pub use head::{Head, Method, Refusal};
-pub use request::{Form, Reading, Request, ScrapeOf, info_hashes_in};
+pub use request::{Form, Reading, Request, ScrapeOf, announced_in};
 pub use session::{Service, Session, Status, Verdict};

@@ -3,7 +3,9 @@
 use super::query::{decode_20, number, parameters, pieces, value_of};
 use super::{Head, Method, forwarded};
 use crate::bittorrent::{Announce, Event, Failure, Forwarded, InfoHash, PeerId};
+use memchr::memmem::Finder;
 use std::net::IpAddr;
+use std::sync::LazyLock;
 
 /// A request that is understood, or what is wrong with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -150,12 +152,15 @@ fn endpoint(path: &[u8]) -> Option<Endpoint> {
     }
 }
 
-/// The info hashes that requests in `received` are about, as far as a glance tells: nothing of
+/// How announces of most clients begin, which ask a tracker whose URL has no query of its own.
+static ANNOUNCE: LazyLock<Finder<'_>> = LazyLock::new(|| Finder::new(b"announce?info_hash="));
+
+/// The info hashes that announces in `received` are about, as far as a glance tells: nothing of
 /// them has been read yet.
-pub fn info_hashes_in(received: &[u8]) -> impl Iterator<Item = InfoHash> {
-    const NAME: &[u8] = b"info_hash=";
-    memchr::memmem::find_iter(received, NAME).filter_map(|at| {
-        let value = &received[at + NAME.len()..];
+pub fn announced_in(received: &[u8]) -> impl Iterator<Item = InfoHash> {
+    let name = &*ANNOUNCE;
+    name.find_iter(received).filter_map(|at| {
+        let value = &received[at + name.needle().len()..];
         // All of its bytes may be escaped.
         let value = &value[..value.len().min(3 * 20 + 1)];
         let end = memchr::memchr3(b'&', b'?', b' ', value)?;
@@ -283,14 +288,15 @@ mod tests {
     }
 
     #[test]
-    fn a_glance_tells_the_info_hashes_of_what_has_been_received() {
+    fn a_glance_tells_the_info_hashes_of_announces() {
         let received = b"GET /announce?info_hash=%01aaaaaaaaaaaaaaaaaaa&port=1 HTTP/1.1\r\n\r\n\
-            GET /announce?port=1&info_hash=short HTTP/1.1\r\n\r\n\
-            GET /scrape?info_hash=bbbbbbbbbbbbbbbbbbbb HTTP/1.1\r\n\r\n\
-            GET /announce?info_hash=cccccccccccccccccccc";
+            GET /announce?info_hash=short&port=1 HTTP/1.1\r\n\r\n\
+            GET /scrape?info_hash=cccccccccccccccccccc HTTP/1.1\r\n\r\n\
+            GET /announce?info_hash=bbbbbbbbbbbbbbbbbbbb HTTP/1.1\r\n\r\n\
+            GET /announce?info_hash=dddddddddddddddddddd";
         let mut first = [b'a'; 20];
         first[0] = 1;
-        let found: Vec<_> = info_hashes_in(received).collect();
+        let found: Vec<_> = announced_in(received).collect();
         assert_eq!(found, [InfoHash(first), InfoHash([b'b'; 20])]);
     }
 

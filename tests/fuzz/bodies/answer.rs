@@ -9,7 +9,7 @@ use super::bencode::Value;
 use super::target;
 use btrt::bittorrent::{Announce, Event, InfoHash, PeerId, UpstreamReply};
 use btrt::job::{FetchError, Job, Outcome, Ticket};
-use btrt::protocol::http::{Session, Status, info_hashes_in, response};
+use btrt::protocol::http::{Session, Status, announced_in, response};
 use btrt::protocol::upstream::read_reply;
 use btrt::reactor::{self, Front, write_answer};
 use btrt::swarm::{GroupDefinition, PeerGroups};
@@ -118,7 +118,7 @@ impl Connection {
     }
 
     fn foresee(&self, received: &[u8]) {
-        let hashes = info_hashes_in(received);
+        let hashes = announced_in(received);
         let coming: Vec<_> = hashes.map(|hash| (hash, self.remote)).collect();
         self.tracker.foresee(&coming);
     }
