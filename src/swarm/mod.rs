@@ -16,6 +16,7 @@
 mod address;
 mod busiest;
 mod changes;
+mod choice;
 mod comparison;
 mod foresight;
 mod groups;
@@ -25,16 +26,18 @@ mod marks;
 mod one_swarm;
 mod peer;
 mod peers;
+mod scattered;
 mod selection;
 mod swarms;
 mod sweep;
 
 pub use address::{Address, HashKeys};
 pub use changes::Collection;
+pub use choice::{Choice, Run};
 pub use groups::{GroupDefinition, GroupId, GroupNames, OTHER, OTHER_NAME, PeerGroups, Priority};
 pub use marks::{Mark, Marks, Stamp};
 pub use one_swarm::{Family, Swarm};
 pub use peer::{Class, Peer};
 pub use peers::{Located, Peers};
-pub use selection::{Asker, Choice, Liveness, Run, Selection, Table, Wanted};
+pub use selection::{Asker, Liveness, Selection, Table, Wanted};
 pub use swarms::{Arrival, Rules, Swarms, Totals};

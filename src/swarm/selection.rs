@@ -5,9 +5,11 @@
 //! others have told of. A peer that stands in more than one counts in the first.
 
 use super::address::{Address, HashKeys};
+use super::choice::{Choice, Run};
 use super::groups::{GroupId, PeerGroups, Priority};
 use super::peer::{Hot, id_tag};
 use super::peers::Peers;
+use super::scattered::Scattered;
 use crate::bittorrent::PeerId;
 use crate::time::Timestamp;
 use std::hint::black_box;
@@ -83,74 +85,6 @@ pub struct Table<'a, A> {
     pub liveness: Liveness,
 }
 
-/// Chosen peers that stand side by side.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Run {
-    /// The place of their table among those to choose from.
-    pub table: u16,
-    /// Their peer group.
-    pub group: GroupId,
-    /// Their positions there.
-    pub positions: Range<u32>,
-}
-
-impl Run {
-    /// How many peers it has.
-    pub fn len(&self) -> usize {
-        self.positions.len()
-    }
-
-    /// Whether it has none.
-    pub fn is_empty(&self) -> bool {
-        self.positions.is_empty()
-    }
-}
-
-/// The chosen peers, in the order in which they are handed out.
-#[derive(Debug, Default)]
-pub struct Choice {
-    runs: Vec<Run>,
-    len: usize,
-}
-
-impl Choice {
-    /// Where they stand.
-    pub fn runs(&self) -> &[Run] {
-        &self.runs
-    }
-
-    /// How many they are.
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len == 0
-    }
-
-    fn clear(&mut self) {
-        self.runs.clear();
-        self.len = 0;
-    }
-
-    fn push(&mut self, run: Run) {
-        self.len += run.len();
-        self.runs.push(run);
-    }
-
-    /// Takes so many peers back, the last of the first `runs` runs.
-    fn take_back(&mut self, peers: usize, runs: usize) {
-        let mut left = peers;
-        for run in self.runs[..runs].iter_mut().rev() {
-            let taken = left.min(run.len());
-            run.positions.end -= taken as u32;
-            left -= taken;
-        }
-        self.len -= peers - left;
-    }
-}
-
 /// Peers of one class that the asker may be given.
 #[derive(Clone, Debug)]
 struct Candidates {
@@ -224,7 +158,7 @@ impl Selection {
             }
         }
         let inside = self.chosen.len();
-        let runs_inside = self.chosen.runs.len();
+        let runs_inside = self.chosen.runs().len();
         // Seeders first: they have what a swarm that is cut off may lack.
         for seeders in [true, false] {
             let alike = unused.chunk_by(|one, next| one.kind() == next.kind());
@@ -373,54 +307,6 @@ impl<A: Address> Judge<'_, A> {
     }
 }
 
-/// The numbers below another one, in an order of which there are very many and that takes no
-/// memory: steps of an odd width lead past all numbers below a power of two, and so does
-/// multiplying them by an odd one; those that are too large are passed over.
-struct Scattered {
-    end: u32,
-    mask: u32,
-    next: u64,
-    width: u32,
-    first: u32,
-    factor: u32,
-    shift: u32,
-}
-
-impl Scattered {
-    fn new(end: u32, random: &mut fastrand::Rng) -> Scattered {
-        let mask = end.next_power_of_two() - 1;
-        let (one, other) = (random.u64(..), random.u64(..));
-        Scattered {
-            end,
-            mask,
-            next: 0,
-            width: one as u32 | 1,
-            first: (one >> 32) as u32,
-            factor: other as u32 | 1,
-            shift: (mask.count_ones() / 2).max(1),
-        }
-    }
-}
-
-impl Iterator for Scattered {
-    type Item = u32;
-
-    fn next(&mut self) -> Option<u32> {
-        while self.next <= u64::from(self.mask) {
-            let number = self.width.wrapping_mul(self.next as u32);
-            let number = number.wrapping_add(self.first) & self.mask;
-            // Without this, what comes next to each other would always be as far apart.
-            let number = number ^ number >> self.shift;
-            let number = number.wrapping_mul(self.factor) & self.mask;
-            self.next += 1;
-            if number < self.end {
-                return Some(number);
-            }
-        }
-        None
-    }
-}
-
 /// A number below twice `end` as a place on a ring of `end`.
 fn around(number: u32, end: u32) -> u32 {
     if number >= end { number - end } else { number }
@@ -465,28 +351,5 @@ impl Stretch {
             self.position = candidates[self.candidate].range.start;
         }
         Some((candidate, start..end))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn scattered_numbers_come_once_each_and_in_many_orders() {
-        let mut random = fastrand::Rng::with_seed(5);
-        for end in [1, 2, 3, 7, 8, 9, 125, 1_000] {
-            let mut orders = std::collections::HashSet::new();
-            for _ in 0..200 {
-                let order: Vec<u32> = Scattered::new(end, &mut random).collect();
-                let mut sorted = order.clone();
-                sorted.sort_unstable();
-                assert!(sorted.into_iter().eq(0..end));
-                orders.insert(order);
-            }
-            if end >= 125 {
-                assert!(orders.len() > 195, "{end}: {}", orders.len());
-            }
-        }
     }
 }
