@@ -21,10 +21,10 @@ pub fn raise_file_limit() -> io::Result<u64> {
 const NICENESS: i32 = 10;
 
 /// Has the calling thread stand back for the loop, where they have to share a processor: what it
-/// does can wait, and clients cannot.
+/// does can wait, and clients cannot. (Linux counts nice values by thread: nice(2).)
 pub fn stand_back() {
     // A thread whose priority stays as it was does its work all the same.
-    let _ = rustix::process::setpriority_process(None, NICENESS);
+    let _ = rustix::process::nice(NICENESS);
 }
 
 /// What the process uses; `None` is what the system does not tell.

@@ -31,6 +31,12 @@ def first_line(*command):
     return result.stdout.splitlines()[0].strip()
 
 
+def revision():
+    """What the tree holds, to be asked before it goes on."""
+    command = ["git", "describe", "--always", "--dirty"]
+    return run(*command, cwd=ROOT, capture_output=True, text=True).stdout.strip()
+
+
 def cargo():
     path = shutil.which("cargo") or os.path.expanduser("~/.cargo/bin/cargo")
     if not os.path.exists(path):

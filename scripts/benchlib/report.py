@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .common import ROOT, cargo, first_line, run
+from .common import ROOT, cargo, first_line, revision
 
 
 @dataclass
@@ -37,23 +37,14 @@ class Report:
         return "\n\n".join(parts)
 
     def write_note(self):
-        today = datetime.date.today().isoformat()
-        path = ROOT / "benches" / f"{today}-{self.options.note}.md"
-        title = f"# {self.options.note.replace('-', ' ').capitalize()}, {today}"
-        command = shlex.join(["scripts/bench", *sys.argv[1:]])
-        how = f"Made by `{command}`; `benches/README.md` says how it is measured."
-        path.write_text(f"{title}\n\n{how}\n\n{self.text()}\n")
-        return path.relative_to(ROOT)
+        how = "; `benches/README.md` says how it is measured"
+        return write_note("bench", self.options.note, how, self.text())
 
     def surroundings(self):
         options = self.options
         rustc = Path(cargo()).with_name("rustc")
-        revision = run(
-            "git", "describe", "--always", "--dirty", cwd=ROOT, capture_output=True, text=True
-        )
         lines = [
-            f"- BTRT: {revision.stdout.strip()}, database {options.database} if nothing else is"
-            " said",
+            f"- BTRT: {revision()}, database {options.database} if nothing else is said",
             f"- machine: {os.cpu_count()} x {cpu_model()}, Linux {platform.release()},"
             f" load average before {self.load_average:.2f}",
             f"- {first_line(rustc, '--version')}, {first_line('wrk', '-v').split(' Copyright')[0]}",
@@ -64,6 +55,16 @@ class Report:
         if self.opentracker:
             lines.insert(1, f"- opentracker: {self.opentracker.description}")
         return lines
+
+
+def write_note(script, name, how, text):
+    """Keeps what a script has found under `benches`; `how` goes on behind its command line."""
+    today = datetime.date.today().isoformat()
+    path = ROOT / "benches" / f"{today}-{name}.md"
+    title = f"# {name.replace('-', ' ').capitalize()}, {today}"
+    command = shlex.join([f"scripts/{script}", *sys.argv[1:]])
+    path.write_text(f"{title}\n\nMade by `{command}`{how}.\n\n{text}\n")
+    return path.relative_to(ROOT)
 
 
 def table(header, rows, numbers=True, texts=1):

@@ -89,8 +89,8 @@ impl<R: Reload> Reactor<R> {
         }
     }
 
-    /// A new connection is served at once, as its request has mostly come along with it. Only one
-    /// that then stays open gets to know the poll.
+    /// Takes a new connection in, to be served in this turn, as its request has mostly come along
+    /// with it. Only one that then stays open gets to know the poll.
     fn welcome(&mut self, stream: TcpStream, remote: SocketAddr, face: Face) {
         if self.is_full(face) {
             match self.longest_idle(face) {

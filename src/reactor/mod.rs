@@ -20,6 +20,7 @@ pub use front::{Front, write_answer};
 pub use listener::{Face, Listener};
 
 use crate::admin::{self, Surroundings};
+use crate::bittorrent::InfoHash;
 use crate::channel::{Office, Work};
 use crate::job::Ticket;
 use crate::swarm::{GroupNames, PeerGroups};
@@ -135,6 +136,8 @@ pub struct Reactor<R> {
 #[derive(Debug)]
 struct Buffers {
     received: Rooms,
+    /// What is about to be announced, and from where.
+    coming: Vec<(InfoHash, IpAddr)>,
     answers: Vec<u8>,
     body: Vec<u8>,
 }
@@ -212,6 +215,7 @@ impl<R: Reload> Reactor<R> {
             drained_since: None,
             buffers: Buffers {
                 received: Rooms::default(),
+                coming: Vec::new(),
                 answers: Vec::new(),
                 body: Vec::new(),
             },

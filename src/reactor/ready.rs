@@ -1,13 +1,10 @@
 //! Connections that are ready: some at a time receive what there is, the tracker sees what is
 //! coming, and then each is served.
 
-use super::connection::Connection;
-use super::{Reactor, Reload};
-use crate::bittorrent::InfoHash;
+use super::{Buffers, Reactor, Reload};
 use crate::protocol::http::announced_in;
 use mio::Token;
 use mio::event::Event;
-use std::net::IpAddr;
 
 /// Connections that receive before the first of them is served.
 const TOGETHER: usize = 16;
@@ -19,31 +16,18 @@ const FORESEEN: usize = 16;
 
 /// Memory to receive into, for each of the connections that do so together.
 #[derive(Debug)]
-pub(super) struct Rooms {
-    bytes: Box<[u8]>,
-    coming: Vec<(InfoHash, IpAddr)>,
-}
+pub(super) struct Rooms(Box<[u8]>);
 
 impl Default for Rooms {
     fn default() -> Self {
-        Rooms {
-            bytes: vec![0; TOGETHER * ROOM].into_boxed_slice(),
-            coming: Vec::new(),
-        }
+        Rooms(vec![0; TOGETHER * ROOM].into_boxed_slice())
     }
 }
 
 impl Rooms {
+    /// The memory of one of them.
     pub fn room(&mut self, number: usize) -> &mut [u8] {
-        &mut self.bytes[number * ROOM..][..ROOM]
-    }
-
-    fn receive(&mut self, number: usize, connection: &mut Connection) {
-        let received = connection.receive_ahead(&mut self.bytes[number * ROOM..][..ROOM]);
-        let hashes = announced_in(received).take(FORESEEN);
-        let remote = connection.remote();
-        self.coming
-            .extend(hashes.map(|info_hash| (info_hash, remote)));
+        &mut self.0[number * ROOM..][..ROOM]
     }
 }
 
@@ -66,12 +50,16 @@ impl<R: Reload> Reactor<R> {
     pub(super) fn serve_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
         for together in ready.chunks(TOGETHER) {
+            let Buffers {
+                received, coming, ..
+            } = &mut self.buffers;
             for (number, &token) in together.iter().enumerate() {
                 if let Some(connection) = self.connections.get_mut(token) {
-                    self.buffers.received.receive(number, connection);
+                    let remote = connection.remote();
+                    let seen = announced_in(connection.receive_ahead(received.room(number)));
+                    coming.extend(seen.take(FORESEEN).map(|info_hash| (info_hash, remote)));
                 }
             }
-            let coming = &mut self.buffers.received.coming;
             // One alone has nobody to wait together with.
             if coming.len() > 1 {
                 self.tracker.foresee(coming);

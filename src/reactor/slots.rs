@@ -123,8 +123,8 @@ impl<T: Tenant> Slots<T> {
         };
         let (face, (phase, since)) = (tenant.face(), tenant.phase());
         let (place, _) = place(token);
-        let is_listed = self.slots[place].listed.is_some_and(|listed| {
-            (listed.0, listed.1) == (face, phase) && since < listed.2.plus(FRESH)
+        let is_listed = self.slots[place].listed.is_some_and(|(of, under, listed)| {
+            (of, under) == (face, phase) && since < listed.plus(FRESH)
         });
         if !is_listed {
             self.unlist(place);

@@ -25,18 +25,17 @@ impl Swarms {
     }
 
     fn foresee_together(&self, coming: &[(InfoHash, IpAddr)]) {
-        let mut searches = [None; TOGETHER];
+        let mut hashes = [0; TOGETHER];
         let mut read = 0;
-        for (search, (info_hash, ip)) in searches.iter_mut().zip(coming) {
-            let hash = self.keys.hash_bytes(&info_hash.0);
-            read ^= self.index.touch(hash);
-            *search = Some((hash, ip));
+        for (hash, (info_hash, _)) in hashes.iter_mut().zip(coming) {
+            *hash = self.keys.hash_bytes(&info_hash.0);
+            read ^= self.index.touch(*hash);
         }
         let mut swarms = [None; TOGETHER];
-        for (swarm, (hash, ip)) in swarms.iter_mut().zip(searches.iter().flatten()) {
-            let likely = self.index.likely(*hash);
-            *swarm = likely.map(|slot| (&self.swarms[slot], *ip));
-            read ^= likely.map_or(0, |slot| self.swarms[slot].touch());
+        for ((swarm, hash), (_, ip)) in swarms.iter_mut().zip(hashes).zip(coming) {
+            let likely = self.index.likely(hash).map(|slot| &self.swarms[slot]);
+            *swarm = likely.map(|swarm| (swarm, *ip));
+            read ^= likely.map_or(0, Swarm::touch);
         }
         for step in [Step::Beginnings, Step::Slot, Step::Peer] {
             for (swarm, ip) in swarms.iter().flatten() {

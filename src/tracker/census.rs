@@ -132,6 +132,7 @@ mod tests {
             assert_eq!(tickets(census.finish(Some(8), made, 0)), [4]);
         }
     }
+
     fn tracker() -> Tracker {
         let settings = Settings {
             full_scrape: true,

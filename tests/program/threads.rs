@@ -21,10 +21,19 @@ fn nice_values(daemon: &Daemon) -> BTreeMap<String, i32> {
 #[test]
 fn the_loop_goes_before_those_who_work_for_it() {
     let settings = Settings::default().database("url: 'sqlite:btrt.sqlite'");
-    let daemon = Daemon::start(&settings);
+    expect_the_loop_first(&Daemon::start(&settings));
+}
+
+#[test]
+fn it_does_so_too_in_a_daemon_that_is_nice_itself() {
+    let settings = Settings::default().database("url: 'sqlite:btrt.sqlite'");
+    expect_the_loop_first(&Daemon::start_nicer(&settings, 12));
+}
+
+fn expect_the_loop_first(daemon: &Daemon) {
     daemon.announce(&leecher(1));
     wait_until("the workers stand back", || {
-        let nice = nice_values(&daemon);
+        let nice = nice_values(daemon);
         let [of_loop, of_worker, of_database] =
             ["btrt", "worker 1", "database"].map(|name| nice.get(name));
         of_worker > of_loop && of_database > of_loop

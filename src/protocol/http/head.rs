@@ -132,9 +132,11 @@ fn read<'a>(request: httparse::Request<'a, 'a>) -> Option<Head<'a>> {
 
 /// Cuts a request target into authority (of an absolute one), path and query.
 fn split_target(target: &[u8]) -> (Option<&[u8]>, &[u8], &[u8]) {
-    let is_origin_form = target.starts_with(b"/");
-    let scheme = (!is_origin_form).then(|| memchr::memmem::find(target, b"://"));
-    let (authority, origin_form) = match scheme.flatten() {
+    let scheme = match target {
+        [b'/', ..] => None,
+        _ => memchr::memmem::find(target, b"://"),
+    };
+    let (authority, origin_form) = match scheme {
         Some(scheme) if !target[..scheme].contains(&b'?') => {
             let authority = &target[scheme + b"://".len()..];
             let end = authority

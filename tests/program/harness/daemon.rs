@@ -44,6 +44,13 @@ impl Daemon {
         Self::launch(empty_folder(), settings, shell)
     }
 
+    /// A daemon that lets others go first.
+    pub fn start_nicer(settings: &Settings, by: u32) -> Self {
+        let mut nice = Command::new("nice");
+        nice.args(["-n", &by.to_string(), PROGRAM]);
+        Self::launch(empty_folder(), settings, nice)
+    }
+
     /// Takes files away from the running daemon: it may open no new one above `limit`.
     pub fn limit_files(&self, limit: u32) {
         let mut command = Command::new("prlimit");
