@@ -1,6 +1,9 @@
 //! The sockets that connections come from.
 
 use mio::net::{TcpListener, TcpStream};
+use nix::libc;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::SetStruct;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -8,6 +11,22 @@ use std::net::SocketAddr;
 /// Connections that the kernel keeps until they are accepted. It cuts this to its own limit
 /// (`net.core.somaxconn`).
 const BACKLOG: i32 = 4096;
+
+/// How long the kernel keeps a connection to itself that has said nothing yet, in seconds. Clients
+/// speak first, and at once: accepted with their request, they cost one read, no place in the poll
+/// and one wake-up less, which is a third of what a connection for a single request costs.
+const DEFERRED: libc::c_int = 1;
+
+/// TCP_DEFER_ACCEPT of tcp(7).
+#[derive(Clone, Copy)]
+struct DeferAccept;
+nix::setsockopt_impl!(
+    DeferAccept,
+    libc::IPPROTO_TCP,
+    libc::TCP_DEFER_ACCEPT,
+    libc::c_int,
+    SetStruct<libc::c_int>
+);
 
 /// Who connects at a listener, and what is served there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +68,8 @@ impl Listener {
         // Accepted sockets inherit it, which saves a system call for each of them.
         socket.set_tcp_nodelay(true)?;
         socket.bind(&address.into())?;
+        // Where the kernel cannot do it, connections come as soon as they are there.
+        let _ = setsockopt(&socket, DeferAccept, &DEFERRED);
         socket.listen(BACKLOG)?;
         let socket = TcpListener::from_std(socket.into());
         let address = socket.local_addr()?;
