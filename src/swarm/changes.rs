@@ -226,11 +226,13 @@ impl Search<'_> {
             }
             *budget -= 1;
             *left = position;
-            let mut peer = peers.get(position);
+            // Most are passed over, so that this is all that is read of them.
+            let marks = peers.marks(position);
             let missing = self
                 .missing_unless
-                .is_some_and(|compared| peer.marks.has(Mark::Compared) != compared);
-            if missing || peer.marks.has(Mark::Changed) {
+                .is_some_and(|compared| marks.has(Mark::Compared) != compared);
+            if missing || marks.has(Mark::Changed) {
+                let mut peer = peers.get(position);
                 peer.marks.set(Mark::Changed, false);
                 let compared = self
                     .missing_unless

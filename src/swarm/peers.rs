@@ -11,6 +11,7 @@
 
 use super::address::{Address, HashKeys};
 use super::index::Index;
+use super::marks::Marks;
 use super::peer::{Class, Cold, Hot, Peer, split};
 use crate::bittorrent::PeerId;
 use std::ops::Range;
@@ -114,6 +115,11 @@ impl<A: Address> Peers<A> {
         begin.copy_from_slice(&self.cold[position].id);
         end.copy_from_slice(&self.hot[position].tag.to_be_bytes());
         PeerId(id)
+    }
+
+    /// What is remembered of the peer at a position below [`Peers::len`] beside its class.
+    pub fn marks(&self, position: usize) -> Marks {
+        self.cold[position].marks
     }
 
     /// The class of the peer at a position below [`Peers::len`].
@@ -230,9 +236,7 @@ impl<A: Address> Peers<A> {
             .get(at)
             .is_none_or(|found| found.class != class)
         {
-            let end = at
-                .checked_sub(1)
-                .map_or(0, |before| self.segments[before].end);
+            let end = self.start_of(at);
             self.segments.reserve_exact(1);
             self.segments.insert(at, Segment { class, end });
         }
@@ -273,10 +277,7 @@ impl<A: Address> Peers<A> {
         }
         self.hot.pop();
         self.cold.pop();
-        let start = at
-            .checked_sub(1)
-            .map_or(0, |before| self.segments[before].end);
-        if self.segments[at].end == start {
+        if self.segments[at].end == self.start_of(at) {
             self.segments.remove(at);
         }
         self.give_memory_back();
@@ -285,8 +286,66 @@ impl<A: Address> Peers<A> {
 
     /// Puts a peer into another class.
     pub fn reclassify(&mut self, position: usize, class: Class, keys: &HashKeys) {
-        let (_, peer) = self.remove(position, keys);
-        self.insert(class, peer, keys);
+        if !self.shift_to_edition(position, class) {
+            let (_, peer) = self.remove(position, keys);
+            self.insert(class, peer, keys);
+        }
+    }
+
+    /// Classes that differ by their edition alone are neighbors, so that the peer that stands where
+    /// their segments meet changes from one to the other without being moved. Says whether it was
+    /// that easy.
+    fn shift_to_edition(&mut self, position: usize, class: Class) -> bool {
+        let at = self.segment_of(position);
+        let (start, segment) = (self.start_of(at), self.segments[at]);
+        let forward = class > segment.class;
+        let stands_there = match forward {
+            true => position + 1 == segment.end as usize,
+            false => position == start as usize,
+        };
+        let alike = Class {
+            edition: class.edition,
+            ..segment.class
+        };
+        if class != alike || !stands_there {
+            return false;
+        }
+        let neighbor = if forward {
+            Some(at + 1)
+        } else {
+            at.checked_sub(1)
+        };
+        let neighbor =
+            neighbor.filter(|&at| self.segments.get(at).is_some_and(|one| one.class == class));
+        let (from, to) = match neighbor {
+            Some(neighbor) => (at, neighbor),
+            None => {
+                let (to, end) = if forward {
+                    (at + 1, segment.end)
+                } else {
+                    (at, start)
+                };
+                self.segments.reserve_exact(1);
+                self.segments.insert(to, Segment { class, end });
+                (if forward { at } else { at + 1 }, to)
+            }
+        };
+        if forward {
+            self.segments[from].end -= 1;
+        } else {
+            self.segments[to].end += 1;
+        }
+        if self.segments[from].end == self.start_of(from) {
+            self.segments.remove(from);
+        }
+        true
+    }
+
+    /// The position at which a segment begins.
+    fn start_of(&self, segment: usize) -> u32 {
+        segment
+            .checked_sub(1)
+            .map_or(0, |before| self.segments[before].end)
     }
 
     fn segment_of(&self, position: usize) -> usize {
@@ -343,7 +402,7 @@ pub(super) fn reserve_for_one_more<T>(elements: &mut Vec<T>) {
 #[cfg(test)]
 mod tests {
     use super::super::groups::{GroupId, OTHER};
-    use super::super::marks::{Marks, Stamp};
+    use super::super::marks::Stamp;
     use super::*;
     use crate::time::Timestamp;
     use std::collections::BTreeMap;

@@ -175,12 +175,16 @@ impl Sweeper<'_> {
         true
     }
 
-    /// The last peer of a segment of the other edition: none is left when all have been moved,
-    /// whatever clients announce in between.
+    /// A peer of the other edition: none is left when all have been moved, whatever clients
+    /// announce in between. It is the one beside those of the same class in this edition, as most
+    /// keep their group.
     fn stale<A: Family>(&self, peers: &Peers<A>) -> Option<usize> {
         let mut segments = peers.segments();
         let stale = segments.find(|(class, _)| class.edition != self.edition);
-        stale.map(|(_, range)| range.end - 1)
+        stale.map(|(_, range)| match self.edition {
+            true => range.end - 1,
+            false => range.start,
+        })
     }
 
     fn regroup<A: Family>(&mut self, peers: &mut Peers<A>, position: usize) {

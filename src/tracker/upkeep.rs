@@ -14,6 +14,11 @@ use log::info;
 /// Swarms and peers that one piece of the sweep looks at: well below a millisecond, even where
 /// each of them has to be fetched from memory and found a group for.
 const SWEEP_PIECE: usize = 2_000;
+/// The same while it finds all peers their groups again after a reload, and how many milliseconds
+/// lie between two such pieces: most of the loop's time stays with the clients, and those who
+/// wait for the same processor get theirs.
+const REGROUP_PIECE: usize = 1_000;
+const REGROUP_PAUSE: u64 = 1;
 /// How long a pass of the sweep may take, in milliseconds. Expired peers are not handed out
 /// either way; until they are swept they are counted and hold their memory.
 const SLOWEST_SWEEP: u64 = 60_000;
@@ -45,13 +50,13 @@ impl Tracker {
             self.groups = groups;
             self.groups_version = self.groups_version.wrapping_add(1);
             self.swarms.regroup();
+            self.next_sweep = Now(0);
         }
     }
 
     /// When [`Tracker::handle_timeout`] wants to be called at the latest.
     pub fn next_timeout(&self) -> Now {
-        let is_busy = self.swarms.is_regrouping()
-            || self.full_scrape.is_counting()
+        let is_busy = self.full_scrape.is_counting()
             || self.hash_list.is_counting()
             || !self.deliveries.is_empty();
         if is_busy || self.to_be_noted > 0 {
@@ -86,13 +91,18 @@ impl Tracker {
         self.note_swarms();
         self.ask_neighbors(now);
         self.log_figures(now);
-        if now < self.next_sweep && !self.swarms.is_regrouping() {
+        if now < self.next_sweep {
             return;
         }
         let lifetime = self.settings.forward.peers_expiry_interval;
         self.external.expire(now.timestamp(), lifetime);
+        if self.swarms.is_regrouping() {
+            self.next_sweep = now.plus(REGROUP_PAUSE);
+            self.swarms.sweep(REGROUP_PIECE, &self.groups, liveness);
+            self.take_next_groups();
+            return;
+        }
         self.swarms.sweep(SWEEP_PIECE, &self.groups, liveness);
-        self.take_next_groups();
         let expiry = u64::from(self.settings.rules.peer_expiry_interval);
         let pass = (expiry * 1000 / 8).min(SLOWEST_SWEEP);
         let looked_at = self.swarms.len() + self.swarms.totals().peers();

@@ -2,7 +2,7 @@
 //! trackers have always read them. That is not what web forms do: a plus sign stays one, since
 //! info hashes are bytes and not text.
 
-use memchr::{memchr, memchr2};
+use memchr::memchr;
 
 /// The parameters of a query as pairs of name and value, both still escaped; see [`pieces`]. A
 /// parameter without `=` has an empty value.
@@ -20,7 +20,7 @@ pub fn pieces(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = query;
     std::iter::from_fn(move || {
         while !rest.is_empty() {
-            let end = memchr2(b'&', b'?', rest).unwrap_or(rest.len());
+            let end = end_of_piece(rest);
             let piece = &rest[..end];
             rest = rest.get(end + 1..).unwrap_or_default();
             if !piece.is_empty() {
@@ -31,8 +31,29 @@ pub fn pieces(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// Where the first piece of a query that is not empty ends. Eight bytes are looked at in one go:
+/// pieces are so short that a search made for long texts takes longer to begin than to end.
+fn end_of_piece(query: &[u8]) -> usize {
+    /// The highest bit of each byte that is 0, up to the first such byte (Mycroft's test).
+    fn zero_bytes(word: u64) -> u64 {
+        word.wrapping_sub(u64::from_ne_bytes([0x01; 8])) & !word & u64::from_ne_bytes([0x80; 8])
+    }
+    let (words, rest) = query.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let is_end = zero_bytes(word ^ u64::from_ne_bytes([b'&'; 8]))
+            | zero_bytes(word ^ u64::from_ne_bytes([b'?'; 8]));
+        if is_end != 0 {
+            return number * 8 + is_end.trailing_zeros() as usize / 8;
+        }
+    }
+    let is_end = |byte: &u8| matches!(byte, b'&' | b'?');
+    let end = rest.iter().position(is_end).unwrap_or(rest.len());
+    query.len() - rest.len() + end
+}
+
 /// The value of a parameter if it has this name.
-pub fn value_of<'a>(piece: &'a [u8], name: &[u8]) -> Option<&'a [u8]> {
+pub fn value_of<'a, const N: usize>(piece: &'a [u8], name: &[u8; N]) -> Option<&'a [u8]> {
     match piece.strip_prefix(name)? {
         [] => Some(&[]),
         [b'=', value @ ..] => Some(value),

@@ -168,28 +168,42 @@ pub fn announced_in(received: &[u8]) -> impl Iterator<Item = InfoHash> {
     })
 }
 
+/// The parameters of an announce that count, as they were given.
+#[derive(Default)]
+struct Given<'a> {
+    info_hash: Option<&'a [u8]>,
+    peer_id: Option<&'a [u8]>,
+    port: Option<&'a [u8]>,
+    left: Option<&'a [u8]>,
+    event: Option<&'a [u8]>,
+    numwant: Option<&'a [u8]>,
+    compact: Option<&'a [u8]>,
+    no_peer_id: Option<&'a [u8]>,
+}
+
 pub(super) fn announce(query: &[u8]) -> Result<Announce, Failure> {
-    const NAMES: [&[u8]; 8] = [
-        b"info_hash",
-        b"peer_id",
-        b"port",
-        b"left",
-        b"event",
-        b"numwant",
-        b"compact",
-        b"no_peer_id",
-    ];
-    let mut given = [None; NAMES.len()];
+    let mut given = Given::default();
     for piece in pieces(query) {
-        for (name, place) in NAMES.iter().zip(&mut given) {
-            if let Some(value) = value_of(piece, name) {
-                // Of a parameter that is repeated the first counts.
-                place.get_or_insert(value);
-                break;
-            }
+        // Of a parameter that is repeated the first counts.
+        if let Some(value) = value_of(piece, b"info_hash") {
+            given.info_hash.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"peer_id") {
+            given.peer_id.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"port") {
+            given.port.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"left") {
+            given.left.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"event") {
+            given.event.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"numwant") {
+            given.numwant.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"compact") {
+            given.compact.get_or_insert(value);
+        } else if let Some(value) = value_of(piece, b"no_peer_id") {
+            given.no_peer_id.get_or_insert(value);
         }
     }
-    let [
+    let Given {
         info_hash,
         peer_id,
         port,
@@ -198,7 +212,7 @@ pub(super) fn announce(query: &[u8]) -> Result<Announce, Failure> {
         numwant,
         compact,
         no_peer_id,
-    ] = given;
+    } = given;
     Ok(Announce {
         info_hash: InfoHash(twenty_bytes("info_hash", info_hash)?),
         peer_id: PeerId(twenty_bytes("peer_id", peer_id)?),

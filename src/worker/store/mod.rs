@@ -29,8 +29,10 @@ use sql::Dialect;
 use std::fmt;
 use writer::Writer;
 
-/// Rows in a statement: as many as one can send at once without a packet that is too large.
+/// Rows in a statement: as many as one can send at once without a packet that is too large. With a
+/// file, where nothing is sent, more than a few save nothing.
 const MOST_ROWS: usize = 1_000;
+const MOST_ROWS_OF_A_FILE: usize = 64;
 
 /// Rows in a statement for a database that is too slow for more.
 const FEWEST_ROWS: usize = 16;
@@ -69,6 +71,13 @@ impl Place {
             Self::Sqlite(_) => Dialect::Sqlite,
         }
     }
+
+    fn most_rows(&self) -> usize {
+        match self {
+            Self::MySql(_) => MOST_ROWS,
+            Self::Sqlite(_) => MOST_ROWS_OF_A_FILE,
+        }
+    }
 }
 
 /// A database, connected or not: each call connects when it has to.
@@ -96,10 +105,10 @@ impl Store {
     /// A store that is not connected yet.
     pub fn new(place: Place) -> Store {
         Store {
+            rows: place.most_rows(),
             place,
             session: None,
             checked: false,
-            rows: MOST_ROWS,
         }
     }
 
@@ -130,7 +139,7 @@ impl Store {
             );
         // A disk may be too slow for many rows within the time-out, or a packet too large.
         self.rows = match result {
-            Ok(_) => MOST_ROWS.min(rows * 2),
+            Ok(_) => self.place.most_rows().min(rows * 2),
             Err(_) => FEWEST_ROWS.max(rows / 2),
         };
         result

@@ -2,6 +2,7 @@
 
 use super::fault::{StoreError, Trouble};
 use super::session::{Field, Row, Session};
+use crate::process::give_way;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use std::fs;
@@ -17,6 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// hashes lie all over the file.
 const INIT: &str =
     "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -32768;";
+
+/// Steps of SQLite's machine after which others may have the processor: some tens of microseconds,
+/// or a few rows.
+const STEPS: i32 = 500;
 
 /// Where the file is.
 #[derive(Clone, Debug)]
@@ -47,9 +52,16 @@ impl Sqlite {
 
     fn open(&self) -> Result<SqliteSession, StoreError> {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let connection = Connection::open_with_flags(&self.path, flags).map_err(fault)?;
+        let mut connection = Connection::open_with_flags(&self.path, flags).map_err(fault)?;
         connection.busy_timeout(PATIENCE).map_err(fault)?;
         connection.execute_batch(INIT).map_err(fault)?;
+        let go_on = || {
+            give_way();
+            false
+        };
+        connection
+            .progress_handler(STEPS, Some(go_on))
+            .map_err(fault)?;
         Ok(SqliteSession(connection))
     }
 }

@@ -5,6 +5,7 @@ use super::fault::{StoreError, Trouble};
 use super::session::Session;
 use super::sql::{self, DELETED_AT_ONCE, Dialect};
 use crate::bittorrent::InfoHash;
+use crate::process::give_way;
 use crate::record::{Changes, PeerKey};
 use std::net::IpAddr;
 
@@ -71,6 +72,7 @@ impl Writer<'_> {
     }
 
     fn put(&mut self, session: &mut dyn Session, sql: &str) -> Result<bool, StoreError> {
+        give_way();
         match session.execute(sql) {
             Err(error) if error.trouble == Trouble::Refused && self.rows.is_none() => {
                 self.written.refused += 1;
