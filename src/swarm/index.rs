@@ -14,6 +14,8 @@ const MOVED: u32 = u32::MAX - 1;
 /// old one is empty (see [`Index::resize_if_needed`]).
 const STEP: usize = 32;
 const SMALLEST: usize = 16;
+/// Slots that one or two lines of the processor's cache hold.
+const SIDE_BY_SIDE: usize = 16;
 
 /// The index. Positions must be dense: smaller than the number of entries, but for the moment of
 /// an insertion.
@@ -70,7 +72,8 @@ impl Index {
 
     /// The position whose key most likely has this hash; no key is looked at.
     pub fn likely(&self, hash: u64) -> Option<usize> {
-        self.find(hash, |_| true)
+        let current = self.current.likely(hash);
+        current.or_else(|| self.old.likely(hash))
     }
 
     /// Adds a position that is not in the index. `hash_of` is the hash of the key at a position.
@@ -198,6 +201,17 @@ impl Table {
 
     fn touch(&self, hash: u64) -> u32 {
         self.slots.get(self.home(hash)).copied().unwrap_or(EMPTY)
+    }
+
+    /// Looks at no more slots than stand side by side in the processor's cache.
+    fn likely(&self, hash: u64) -> Option<usize> {
+        let tag = (hash as u32) << self.position_bits;
+        let mask = low_bits(self.position_bits);
+        let slots = self.slots.get(self.home(hash)..).unwrap_or_default();
+        let slots = slots.iter().take(SIDE_BY_SIDE);
+        let mut candidates = slots.take_while(|&&value| value != EMPTY);
+        let found = candidates.find(|&&value| value & !mask == tag && value != MOVED)?;
+        Some((found & mask) as usize)
     }
 
     fn each_match(&self, hash: u64, visit: &mut impl FnMut(usize) -> bool) -> bool {

@@ -76,8 +76,10 @@ impl Swarm {
 
     /// Reads from all over the swarm's own memory, so that it is at hand when it is needed.
     pub(super) fn touch(&self) -> u32 {
+        let [first, .., last] = self.info_hash.0;
         let ipv6 = self.ipv6.is_some();
-        u32::from(self.info_hash.0[0]) ^ self.ipv4.len() as u32 ^ u32::from(ipv6) ^ self.completions
+        let bytes = u32::from(first) ^ u32::from(last) ^ u32::from(ipv6);
+        bytes ^ self.ipv4.len() as u32 ^ self.completions
     }
 
     /// Which torrent it is about.

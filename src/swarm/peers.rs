@@ -11,7 +11,7 @@
 
 use super::address::{Address, HashKeys};
 use super::index::Index;
-use super::marks::Marks;
+use super::marks::{Mark, Marks};
 use super::peer::{Class, Cold, Hot, Peer, split};
 use crate::bittorrent::PeerId;
 use std::ops::Range;
@@ -195,8 +195,10 @@ impl<A: Address> Peers<A> {
     /// Reads, so that it is at hand when it is needed, what every search and every choice begins
     /// with: the classes, and the index or, without one, the peers that are scanned.
     pub(super) fn touch(&self) -> u32 {
-        let classes = self.segments.first().map_or(0, |segment| segment.end);
-        classes
+        let ends = [self.segments.first(), self.segments.last()];
+        let classes = ends.map(|segment| segment.map_or(0, |segment| segment.end));
+        classes[0]
+            ^ classes[1]
             ^ match &self.index {
                 Some(index) => index.len() as u32,
                 None => self.touch_each(0..self.hot.len()),
@@ -211,19 +213,22 @@ impl<A: Address> Peers<A> {
         lines.fold(ends, |read, peer| read ^ peer.last_announce.0)
     }
 
-    /// The same of the index's slot for an address.
-    pub(super) fn touch_slot(&self, ip: A, keys: &HashKeys) -> u32 {
-        let index = self.index.as_ref();
-        index.map_or(0, |index| index.touch(keys.hash_address(ip)))
+    /// The same of the index's slot for an address of this hash.
+    pub(super) fn touch_slot(&self, hash: u64) -> u32 {
+        self.index.as_ref().map_or(0, |index| index.touch(hash))
     }
 
-    /// The same of the peer that the slot leads to.
-    pub(super) fn touch_likely(&self, ip: A, keys: &HashKeys) -> u32 {
-        let index = self.index.as_ref();
-        let likely = index.and_then(|index| index.likely(keys.hash_address(ip)));
-        likely.map_or(0, |at| {
-            self.hot[at].last_announce.0 ^ u32::from(self.cold[at].id[0])
-        })
+    /// Where the index most likely has an address of this hash; no peer is looked at.
+    pub(super) fn likely(&self, hash: u64) -> Option<usize> {
+        self.index.as_ref().and_then(|index| index.likely(hash))
+    }
+
+    /// The same of the peer at a position below [`Peers::len`], which may lie in two lines.
+    pub(super) fn touch_peer(&self, position: usize) -> u32 {
+        let (hot, cold) = (&self.hot[position], &self.cold[position]);
+        let begin_of_id = u32::from(cold.id[0]);
+        let behind_id = u32::from(cold.marks.has(Mark::Changed));
+        hot.last_announce.0 ^ u32::from(hot.tag) ^ begin_of_id ^ behind_id
     }
 
     /// Adds a peer whose address and port are not in here.

@@ -17,12 +17,13 @@ pub fn parameters(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
 /// `&`, and by `?` as well: many clients append `?info_hash=…` to an announce URL that has a query
 /// already. Empty ones are passed over.
 pub fn pieces(query: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = query;
+    let mut ends = Ends::of(query);
+    let mut start = 0;
     std::iter::from_fn(move || {
-        while !rest.is_empty() {
-            let end = end_of_piece(rest);
-            let piece = &rest[..end];
-            rest = rest.get(end + 1..).unwrap_or_default();
+        while start < query.len() {
+            let end = ends.next().unwrap_or(query.len());
+            let piece = &query[start..end];
+            start = end + 1;
             if !piece.is_empty() {
                 return Some(piece);
             }
@@ -31,25 +32,55 @@ pub fn pieces(query: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// Where the first piece of a query that is not empty ends. Eight bytes are looked at in one go:
-/// pieces are so short that a search made for long texts takes longer to begin than to end.
-fn end_of_piece(query: &[u8]) -> usize {
-    /// The highest bit of each byte that is 0, up to the first such byte (Mycroft's test).
-    fn zero_bytes(word: u64) -> u64 {
-        word.wrapping_sub(u64::from_ne_bytes([0x01; 8])) & !word & u64::from_ne_bytes([0x80; 8])
-    }
-    let (words, rest) = query.as_chunks::<8>();
-    for (number, word) in words.iter().enumerate() {
-        let word = u64::from_le_bytes(*word);
-        let is_end = zero_bytes(word ^ u64::from_ne_bytes([b'&'; 8]))
-            | zero_bytes(word ^ u64::from_ne_bytes([b'?'; 8]));
-        if is_end != 0 {
-            return number * 8 + is_end.trailing_zeros() as usize / 8;
+/// The places of `&` and `?` in a query. Pieces are so short that a search for the end of each
+/// would take longer to begin than to end: 64 bytes are looked at in one go.
+struct Ends<'a> {
+    query: &'a [u8],
+    /// Where these 64 bytes begin.
+    block: usize,
+    /// The places among them that are still to come; see [`places`].
+    places: u64,
+}
+
+impl<'a> Ends<'a> {
+    fn of(query: &'a [u8]) -> Ends<'a> {
+        Ends {
+            query,
+            block: 0,
+            places: places(query),
         }
     }
-    let is_end = |byte: &u8| matches!(byte, b'&' | b'?');
-    let end = rest.iter().position(is_end).unwrap_or(rest.len());
-    query.len() - rest.len() + end
+}
+
+impl Iterator for Ends<'_> {
+    type Item = usize;
+
+    fn next(&mut self) -> Option<usize> {
+        while self.places == 0 {
+            self.block += 64;
+            self.places = places(self.query.get(self.block..)?);
+        }
+        let place = self.places.trailing_zeros() as usize;
+        self.places &= self.places - 1;
+        Some(self.block + place)
+    }
+}
+
+/// Which of the first 64 bytes end a piece: a bit for each, the lowest for the first. There is no
+/// branch here that depends on the bytes, so that the compiler takes many of them at once.
+fn places(bytes: &[u8]) -> u64 {
+    let mut block = [0; 64];
+    match bytes.first_chunk() {
+        Some(all) => block = *all,
+        None => block[..bytes.len()].copy_from_slice(bytes),
+    }
+    let found = block.map(|byte| u8::from(byte == b'&') | u8::from(byte == b'?'));
+    let (eights, _) = found.as_chunks();
+    eights.iter().rev().fold(0, |places, eight| {
+        // The product has the last bits of these eight bytes side by side in its first eight.
+        let product = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080);
+        places << 8 | product >> 56
+    })
 }
 
 /// The value of a parameter if it has this name.
