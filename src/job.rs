@@ -103,7 +103,8 @@ pub enum StoreOutcome {
     /// The job in hand waits for the database to come back, or to become usable, which it is not
     /// for this reason.
     DatabaseDown(String),
-    /// The database does what it is asked, for the first time or again.
+    /// The database does what it is asked, for the first time, again, or over a new connection: it
+    /// may be another one by now, or an older one.
     DatabaseUp,
 }
 
