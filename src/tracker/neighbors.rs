@@ -7,9 +7,11 @@ use super::learned::{Learned, Places};
 use super::upstreams::Question;
 use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
 use crate::job::FetchPolicy;
+use crate::swarm::HashKeys;
 use crate::time::Now;
 use ipnet::IpNet;
 use log::{info, warn};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet, VecDeque};
 use std::fmt::Write;
 use std::net::{IpAddr, SocketAddr};
@@ -65,6 +67,8 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Neighbors {
     neighbors: Vec<Neighbor>,
+    /// Those that a reload has removed. What they told of lives on, and is forgotten in time.
+    removed: Vec<Neighbor>,
     last_number: u16,
     learned: HashMap<InfoHash, Learned>,
     /// In all of `learned`.
@@ -85,6 +89,8 @@ struct Neighbor {
     /// Not to be asked before.
     not_before: Now,
     failures: u32,
+    /// When the last of the peers that it told of has expired.
+    told_until: Now,
     figures: NeighborFigures,
 }
 
@@ -106,6 +112,7 @@ impl Neighbors {
             neighbor.settings = settings.clone();
             self.neighbors.push(neighbor);
         }
+        self.removed.append(&mut old);
     }
 
     /// Torrents that a new neighbor is to be asked about: those that the others are.
@@ -159,10 +166,36 @@ impl Neighbors {
         None
     }
 
-    /// When the next question is due.
+    /// Forgets what neighbors told of that are none any more, once its time is over. Whoever else
+    /// was to be asked about a torrent sees to it that the others' peers go in time.
+    pub fn forget_removed(&mut self, now: Now, keys: &HashKeys) {
+        let over = |one: &Neighbor| one.told_until <= now;
+        let Some(place) = self.removed.iter().position(over) else {
+            return;
+        };
+        for _ in 0..LOOKED_AT {
+            let Some(info_hash) = self.removed[place].take_turn() else {
+                self.removed.swap_remove(place);
+                return;
+            };
+            self.removed[place].known.remove(&info_hash);
+            if let Entry::Occupied(mut learned) = self.learned.entry(info_hash) {
+                let before = learned.get().len();
+                learned.get_mut().expire(now.timestamp(), keys);
+                let left = learned.get().len();
+                self.peers = self.peers - before + left;
+                if left == 0 {
+                    learned.remove();
+                }
+            }
+        }
+    }
+
+    /// When the next question is due, or something to be forgotten.
     pub fn next_timeout(&self) -> Option<Now> {
         let due = self.neighbors.iter().filter_map(Neighbor::next_timeout);
-        due.min()
+        let over = self.removed.iter().map(|one| one.told_until);
+        due.chain(over).min()
     }
 
     /// Takes what a neighbor has answered.
@@ -185,11 +218,10 @@ impl Neighbors {
             info!("neighbor {name:?} answers again");
             neighbor.failures = 0;
         }
-        let now = now.timestamp();
-        let mut until = now;
-        until.0 = until
-            .0
-            .saturating_add(neighbor.settings.peers_expiry_interval);
+        let lifetime = neighbor.settings.peers_expiry_interval;
+        let last_second = now.plus(u64::from(lifetime) * 1000);
+        neighbor.told_until = neighbor.told_until.max(last_second.plus(1000));
+        let (now, until) = (now.timestamp(), last_second.timestamp());
         let number = neighbor.number;
         // What matters no longer has no next turn, at which it would be forgotten.
         if !peers.is_empty() && neighbor.known.contains(&info_hash) {
@@ -236,9 +268,15 @@ impl Neighbors {
             let peers: usize = self.learned.values().map(Learned::len).sum();
             assert_eq!(self.peers, peers, "the sum is wrong");
         }
-        for neighbor in &self.neighbors {
+        let all = self.neighbors.iter().chain(&self.removed);
+        for neighbor in all.clone() {
             let turns = neighbor.fresh.len() + neighbor.due.len();
             assert_eq!(turns, neighbor.known.len(), "{}", neighbor.settings.name);
+        }
+        if self.learned.len() <= FEW {
+            let has_turn = |info_hash| all.clone().any(|one| one.known.contains(info_hash));
+            let all_have = self.learned.keys().all(has_turn);
+            assert!(all_have, "a list that nobody will forget");
         }
     }
 
@@ -276,6 +314,7 @@ impl Neighbor {
             due: VecDeque::new(),
             not_before: Now(0),
             failures: 0,
+            told_until: Now(0),
             figures: NeighborFigures::default(),
         }
     }
@@ -290,6 +329,10 @@ impl Neighbor {
         if self.next_timeout()? > now {
             return None;
         }
+        self.take_turn()
+    }
+
+    fn take_turn(&mut self) -> Option<InfoHash> {
         let due = |neighbor: &mut Self| neighbor.due.pop_front().map(|(_, info_hash)| info_hash);
         self.fresh.pop_front().or_else(|| due(self))
     }
