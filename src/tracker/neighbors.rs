@@ -1,19 +1,21 @@
 //! Partners' trackers: each is asked about every torrent that matters here, soon after its first
 //! announce and then once in a while, evenly spread, and never on the way of an answer.
 
+mod neighbor;
+
 use super::figures::NeighborFigures;
 use super::invariants::FEW;
 use super::learned::{Learned, Places};
 use super::upstreams::Question;
-use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
+use crate::bittorrent::InfoHash;
 use crate::job::FetchPolicy;
 use crate::swarm::HashKeys;
 use crate::time::Now;
 use ipnet::IpNet;
 use log::{info, warn};
+use neighbor::Neighbor;
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt::Write;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -73,25 +75,6 @@ pub(super) struct Neighbors {
     learned: HashMap<InfoHash, Learned>,
     /// In all of `learned`.
     peers: usize,
-}
-
-#[derive(Debug)]
-struct Neighbor {
-    settings: NeighborSettings,
-    /// Its peers are known by it; it stays the same as long as the name does.
-    number: u16,
-    /// Torrents it has not been asked about, or in vain.
-    fresh: VecDeque<InfoHash>,
-    /// Torrents it was asked about, and when it shall be again; in order.
-    due: VecDeque<(Now, InfoHash)>,
-    /// All of these.
-    known: HashSet<InfoHash>,
-    /// Not to be asked before.
-    not_before: Now,
-    failures: u32,
-    /// When the last of the peers that it told of has expired.
-    told_until: Now,
-    figures: NeighborFigures,
 }
 
 impl Neighbors {
@@ -302,89 +285,6 @@ impl Neighbors {
         let learned = self.learned.get_mut(info_hash)?;
         Some(learned.in_places(places))
     }
-}
-
-impl Neighbor {
-    fn new(settings: NeighborSettings, number: u16, fresh: VecDeque<InfoHash>) -> Neighbor {
-        Neighbor {
-            settings,
-            number,
-            known: fresh.iter().copied().collect(),
-            fresh,
-            due: VecDeque::new(),
-            not_before: Now(0),
-            failures: 0,
-            told_until: Now(0),
-            figures: NeighborFigures::default(),
-        }
-    }
-
-    fn next_timeout(&self) -> Option<Now> {
-        let fresh = self.fresh.front().map(|_| Now(0));
-        let next = fresh.or(self.due.front().map(|(due, _)| *due))?;
-        Some(next.max(self.not_before))
-    }
-
-    fn next(&mut self, now: Now) -> Option<InfoHash> {
-        if self.next_timeout()? > now {
-            return None;
-        }
-        self.take_turn()
-    }
-
-    fn take_turn(&mut self) -> Option<InfoHash> {
-        let due = |neighbor: &mut Self| neighbor.due.pop_front().map(|(_, info_hash)| info_hash);
-        self.fresh.pop_front().or_else(|| due(self))
-    }
-
-    fn ask(&mut self, info_hash: InfoHash, now: Now) -> Option<Due> {
-        let refresh = u64::from(self.settings.refresh_interval) * 1000;
-        // Torrents that came in a crowd part: their next turns are spread over the interval. But
-        // none is pushed away for longer: the first of a crowd still leave wide gaps.
-        let apart = refresh / (self.known.len() as u64 + 1);
-        let last = self.due.back().map_or(Now(0), |(due, _)| due.plus(apart));
-        let (earliest, latest) = (now.plus(refresh), now.plus(2 * refresh));
-        self.due
-            .push_back((last.clamp(earliest, latest), info_hash));
-        // Rounded up, as it is a limit.
-        let pause = 1000_u64.div_ceil(u64::from(self.settings.max_requests_per_second.max(1)));
-        self.not_before = now.plus(pause);
-        let url = self
-            .settings
-            .announce_request
-            .replace("{info_hash}", &escaped(&info_hash));
-        let question = Question {
-            target: Target::parse(url.as_bytes()).ok()?,
-            user_agent: None,
-            request: UpstreamRequest::Announce {
-                info_hash,
-                peer_id: PeerId(*b"-BT3000-neighborpoll"),
-                downloaded: 0,
-                left: 1,
-                uploaded: 0,
-                event: Event::None,
-                ip: None,
-                key: 0,
-                numwant: None,
-                port: 0,
-            },
-        };
-        self.figures.asked += 1;
-        Some(Due {
-            name: self.settings.name.clone(),
-            info_hash,
-            question,
-            policy: self.settings.policy.clone(),
-        })
-    }
-}
-
-fn escaped(info_hash: &InfoHash) -> String {
-    info_hash.0.iter().fold(String::new(), |mut escaped, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(escaped, "%{byte:02X}");
-        escaped
-    })
 }
 
 #[cfg(test)]

@@ -57,3 +57,20 @@ fn check_port(policy: &FetchPolicy, port: u16) -> Result<(), FetchError> {
         Err(FetchError::Refused(Forbidden::Port(port)))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_no_fault_of_the_host() {
+        let shown = |errno: Errno| {
+            let error = socket_error(&io::Error::from(errno));
+            error.host_is_well()
+        };
+        assert_eq!(shown(Errno::EMFILE), None);
+        assert_eq!(shown(Errno::ENFILE), None);
+        assert_eq!(shown(Errno::ECONNREFUSED), Some(false));
+        assert_eq!(shown(Errno::EHOSTUNREACH), Some(false));
+    }
+}

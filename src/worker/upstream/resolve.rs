@@ -108,3 +108,17 @@ fn check(address: SocketAddr, policy: &FetchPolicy, is_trusted: bool) -> Result<
 fn is_local(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_not_to_blame_for_the_lookups_of_others() {
+        let mut resolver = Resolver::default();
+        let _others: Vec<_> = (0..MAX_LOOKUPS).map(|_| resolver.lookups.clone()).collect();
+        let target = Target::parse(b"http://tracker.example/").unwrap();
+        let found = resolver.look_up(&target, Deadline::after(1_000));
+        assert_eq!(found, Err(FetchError::Short));
+    }
+}
