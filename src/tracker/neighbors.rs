@@ -69,7 +69,7 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Neighbors {
     neighbors: Vec<Neighbor>,
-    /// Those that a reload has removed. What they told of lives on, and is forgotten in time.
+    /// Those that reloads have removed, until the last of what they told of has expired.
     removed: Vec<Neighbor>,
     last_number: u16,
     learned: HashMap<InfoHash, Learned>,

@@ -42,12 +42,14 @@ impl Neighbor {
         }
     }
 
+    /// When it may be asked next.
     pub fn next_timeout(&self) -> Option<Now> {
         let fresh = self.fresh.front().map(|_| Now(0));
         let next = fresh.or(self.due.front().map(|(due, _)| *due))?;
         Some(next.max(self.not_before))
     }
 
+    /// Takes out a torrent that it may be asked about now.
     pub fn next(&mut self, now: Now) -> Option<InfoHash> {
         if self.next_timeout()? > now {
             return None;
@@ -55,11 +57,13 @@ impl Neighbor {
         self.take_turn()
     }
 
+    /// Takes out the torrent that comes next, whenever that is.
     pub fn take_turn(&mut self) -> Option<InfoHash> {
         let due = |neighbor: &mut Self| neighbor.due.pop_front().map(|(_, info_hash)| info_hash);
         self.fresh.pop_front().or_else(|| due(self))
     }
 
+    /// The question about a torrent, which gets its next turn.
     pub fn ask(&mut self, info_hash: InfoHash, now: Now) -> Option<Due> {
         let refresh = u64::from(self.settings.refresh_interval) * 1000;
         // Torrents that came in a crowd part: their next turns are spread over the interval. But
