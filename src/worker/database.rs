@@ -38,8 +38,8 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
             });
             match done {
                 Ok(outcome) => break outcome,
-                // Servers hang up on who was silent for long: a new connection shows whether there
-                // is any trouble.
+                // Servers hang up on who is silent, and start again: a new connection shows whether
+                // there is any trouble.
                 Err(error) if is_first && error.trouble == Trouble::Unreachable => {
                     is_first = false;
                 }
@@ -55,8 +55,8 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
         };
         health.works();
         // Behind a new connection may be a server that has lost rows, or another one, also if there
-        // was no trouble. Where it has only hung up, a tracker that was silent for so long has not
-        // much to compare.
+        // was no trouble. Where it has only hung up, all rows are read for nothing; but as there is
+        // a job at each flush, hardly any does.
         if store.has_connected() {
             desk.bring(StoreOutcome::DatabaseUp);
         }
