@@ -103,7 +103,8 @@ pub enum StoreOutcome {
     /// The job in hand waits for the database to come back, or to become usable, which it is not
     /// for this reason.
     DatabaseDown(String),
-    /// The database does what it is asked, for the first time or again.
+    /// The database does what it is asked, for the first time, again, or over a new connection: it
+    /// may be another one by now, or an older one.
     DatabaseUp,
 }
 
@@ -180,6 +181,8 @@ pub enum FetchError {
     TooDeep,
     /// The request came back to us, by way of the target.
     Loop,
+    /// This machine has no thread or descriptor left for it.
+    Short,
     /// A fault of BTRT's own.
     Internal,
 }
@@ -205,18 +208,26 @@ impl FetchPolicy {
 }
 
 impl FetchError {
-    /// Whether it is the host that is in trouble, and not what was asked of it: nobody shall be
-    /// able to have a tracker left alone by asking it for nonsense.
-    pub fn is_about_the_host(&self) -> bool {
-        matches!(
-            self,
+    /// Whether the host is well, if that is shown. What was asked of it is no trouble of its own:
+    /// nobody shall be able to have a tracker left alone by asking it for nonsense.
+    pub fn host_is_well(&self) -> Option<bool> {
+        match self {
             FetchError::Unresolvable
-                | FetchError::Connect(_)
-                | FetchError::Tls(_)
-                | FetchError::Timeout
-                | FetchError::NotHttp
-                | FetchError::Status(500..)
-        )
+            | FetchError::Connect(_)
+            | FetchError::Tls(_)
+            | FetchError::Timeout
+            | FetchError::NotHttp
+            | FetchError::Status(500..) => Some(false),
+            FetchError::Short | FetchError::Internal => None,
+            FetchError::Refused(_)
+            | FetchError::TooLarge
+            | FetchError::TooManyRedirects
+            | FetchError::BadRedirect(_)
+            | FetchError::Status(_)
+            | FetchError::NotBencode
+            | FetchError::TooDeep
+            | FetchError::Loop => Some(true),
+        }
     }
 
     /// A short name for counters.
@@ -234,6 +245,7 @@ impl FetchError {
             FetchError::NotBencode => "not_bencode",
             FetchError::TooDeep => "too_deep",
             FetchError::Loop => "loop",
+            FetchError::Short => "short",
             FetchError::Internal => "internal",
         }
     }
@@ -255,6 +267,7 @@ impl fmt::Display for FetchError {
             FetchError::NotBencode => f.write_str("the answer is not bencode"),
             FetchError::TooDeep => f.write_str("the answer is nested too deeply"),
             FetchError::Loop => f.write_str("the request came back to this tracker"),
+            FetchError::Short => f.write_str("no thread or file descriptor is left for it"),
             FetchError::Internal => f.write_str("a fault in this program"),
         }
     }

@@ -78,13 +78,3 @@ pub struct Changes {
     /// Peers that are new or different.
     pub peers: Vec<PeerRecord>,
 }
-
-impl Changes {
-    /// Whether there is nothing to be done.
-    pub fn is_empty(&self) -> bool {
-        self.gone_swarms.is_empty()
-            && self.gone_peers.is_empty()
-            && self.swarms.is_empty()
-            && self.peers.is_empty()
-    }
-}

@@ -17,7 +17,7 @@ pub enum Reach {
 
 impl Reach {
     /// The reach of an address. One that carries an IPv4 address on its way (mapped, RFC 4291;
-    /// 6to4, RFC 3056; NAT64, RFC 6052) reaches no further than that.
+    /// 6to4, RFC 3056; NAT64, RFC 6052; Teredo, RFC 4380) reaches no further than that.
     pub fn of(address: IpAddr) -> Reach {
         match address.to_canonical() {
             IpAddr::V4(ip) => Reach::of_v4(ip),
@@ -48,6 +48,8 @@ impl Reach {
             // IPv4-compatible addresses went out of use, and some kernels still know them.
             [0, 0, 0, 0, 0, 0, high, low] | [0x64, 0xff9b, 0, 0, 0, 0, high, low] => v4(high, low),
             [0x2002, high, low, ..] => v4(high, low),
+            // Teredo hides its client's address from NATs that would rewrite it.
+            [0x2001, 0, _, _, _, _, high, low] => v4(!high, !low),
             [0x64, 0xff9b, 1, ..] => Reach::Confined,
             [0xfc00..=0xfdff, ..] | [0xfe80..=0xfeff, ..] => Reach::Confined,
             // All that has been given out for use between networks (RFC 4291, section 2.4).
@@ -67,14 +69,15 @@ mod tests {
             (
                 Reach::Public,
                 "8.8.8.8 100.63.255.255 100.128.0.0 172.32.0.1 192.0.2.1 203.0.113.9 223.255.255.1 \
-                 2001:db8::1 2a00::1 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1",
+                 2001:db8::1 2a00::1 ::ffff:8.8.8.8 64:ff9b::808:808 2002:808:808::1 \
+                 2001::f7f7:f7f7",
             ),
             (
                 Reach::Confined,
                 "127.0.0.1 127.255.0.9 10.0.0.1 172.16.0.1 192.168.1.1 100.64.0.1 100.127.255.255 \
                  169.254.169.254 198.18.0.1 192.0.0.8 ::1 fe80::1 fec0::1 fd00::1 ::ffff:127.0.0.1 \
                  ::127.0.0.1 ::ffff:a00:1 64:ff9b::7f00:1 64:ff9b::a9fe:a9fe 64:ff9b:1::1 \
-                 2002:7f00:1::1 2002:a00:1::1",
+                 2002:7f00:1::1 2002:a00:1::1 2001:0:808:808:0:1:5601:5601 2001::f5ff:fffe",
             ),
             (
                 Reach::Nowhere,

@@ -38,7 +38,7 @@ pub use settings::Settings;
 pub use upstreams::UpstreamLimits;
 
 use crate::bittorrent::{Announce, AnnounceReply, Counts, Event, Failure, InfoHash};
-use crate::job::{FetchError, HashList, Job, Outcome, Ticket};
+use crate::job::{HashList, Job, Outcome, Ticket};
 use crate::swarm::{
     Arrival, Family, GroupId, HashKeys, Liveness, OTHER, PeerGroups, Selection, Swarm, Swarms,
 };
@@ -394,8 +394,11 @@ impl Tracker {
                 result,
                 took_ms,
             } => {
-                let is_down = result.as_ref().is_err_and(FetchError::is_about_the_host);
-                if let Some((host, purpose)) = self.upstreams.finish(id, !is_down, now) {
+                let is_well = match &result {
+                    Ok(_) => Some(true),
+                    Err(error) => error.host_is_well(),
+                };
+                if let Some((host, purpose)) = self.upstreams.finish(id, is_well, now) {
                     self.count_fetched(&host, &purpose, &result, took_ms);
                     self.take_fetched(purpose, result, now);
                 }

@@ -1,17 +1,21 @@
 //! Partners' trackers: each is asked about every torrent that matters here, soon after its first
 //! announce and then once in a while, evenly spread, and never on the way of an answer.
 
+mod neighbor;
+
 use super::figures::NeighborFigures;
 use super::invariants::FEW;
 use super::learned::{Learned, Places};
 use super::upstreams::Question;
-use crate::bittorrent::{Event, InfoHash, PeerId, Target, UpstreamRequest};
+use crate::bittorrent::InfoHash;
 use crate::job::FetchPolicy;
+use crate::swarm::HashKeys;
 use crate::time::Now;
 use ipnet::IpNet;
 use log::{info, warn};
-use std::collections::{HashMap, HashSet, VecDeque};
-use std::fmt::Write;
+use neighbor::Neighbor;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
@@ -65,27 +69,12 @@ pub(super) struct Due {
 #[derive(Debug, Default)]
 pub(super) struct Neighbors {
     neighbors: Vec<Neighbor>,
+    /// Those that reloads have removed, until the last of what they told of has expired.
+    removed: Vec<Neighbor>,
     last_number: u16,
     learned: HashMap<InfoHash, Learned>,
     /// In all of `learned`.
     peers: usize,
-}
-
-#[derive(Debug)]
-struct Neighbor {
-    settings: NeighborSettings,
-    /// Its peers are known by it; it stays the same as long as the name does.
-    number: u16,
-    /// Torrents it has not been asked about, or in vain.
-    fresh: VecDeque<InfoHash>,
-    /// Torrents it was asked about, and when it shall be again; in order.
-    due: VecDeque<(Now, InfoHash)>,
-    /// All of these.
-    known: HashSet<InfoHash>,
-    /// Not to be asked before.
-    not_before: Now,
-    failures: u32,
-    figures: NeighborFigures,
 }
 
 impl Neighbors {
@@ -106,6 +95,7 @@ impl Neighbors {
             neighbor.settings = settings.clone();
             self.neighbors.push(neighbor);
         }
+        self.removed.append(&mut old);
     }
 
     /// Torrents that a new neighbor is to be asked about: those that the others are.
@@ -159,10 +149,36 @@ impl Neighbors {
         None
     }
 
-    /// When the next question is due.
+    /// Forgets what neighbors told of that are none any more, once its time is over. Whoever else
+    /// was to be asked about a torrent sees to it that the others' peers go in time.
+    pub fn forget_removed(&mut self, now: Now, keys: &HashKeys) {
+        let over = |one: &Neighbor| one.told_until <= now;
+        let Some(place) = self.removed.iter().position(over) else {
+            return;
+        };
+        for _ in 0..LOOKED_AT {
+            let Some(info_hash) = self.removed[place].take_turn() else {
+                self.removed.swap_remove(place);
+                return;
+            };
+            self.removed[place].known.remove(&info_hash);
+            if let Entry::Occupied(mut learned) = self.learned.entry(info_hash) {
+                let before = learned.get().len();
+                learned.get_mut().expire(now.timestamp(), keys);
+                let left = learned.get().len();
+                self.peers = self.peers - before + left;
+                if left == 0 {
+                    learned.remove();
+                }
+            }
+        }
+    }
+
+    /// When the next question is due, or something to be forgotten.
     pub fn next_timeout(&self) -> Option<Now> {
         let due = self.neighbors.iter().filter_map(Neighbor::next_timeout);
-        due.min()
+        let over = self.removed.iter().map(|one| one.told_until);
+        due.chain(over).min()
     }
 
     /// Takes what a neighbor has answered.
@@ -185,11 +201,10 @@ impl Neighbors {
             info!("neighbor {name:?} answers again");
             neighbor.failures = 0;
         }
-        let now = now.timestamp();
-        let mut until = now;
-        until.0 = until
-            .0
-            .saturating_add(neighbor.settings.peers_expiry_interval);
+        let lifetime = neighbor.settings.peers_expiry_interval;
+        let last_second = now.plus(u64::from(lifetime) * 1000);
+        neighbor.told_until = neighbor.told_until.max(last_second.plus(1000));
+        let (now, until) = (now.timestamp(), last_second.timestamp());
         let number = neighbor.number;
         // What matters no longer has no next turn, at which it would be forgotten.
         if !peers.is_empty() && neighbor.known.contains(&info_hash) {
@@ -236,9 +251,15 @@ impl Neighbors {
             let peers: usize = self.learned.values().map(Learned::len).sum();
             assert_eq!(self.peers, peers, "the sum is wrong");
         }
-        for neighbor in &self.neighbors {
+        let all = self.neighbors.iter().chain(&self.removed);
+        for neighbor in all.clone() {
             let turns = neighbor.fresh.len() + neighbor.due.len();
             assert_eq!(turns, neighbor.known.len(), "{}", neighbor.settings.name);
+        }
+        if self.learned.len() <= FEW {
+            let has_turn = |info_hash| all.clone().any(|one| one.known.contains(info_hash));
+            let all_have = self.learned.keys().all(has_turn);
+            assert!(all_have, "a list that nobody will forget");
         }
     }
 
@@ -264,84 +285,6 @@ impl Neighbors {
         let learned = self.learned.get_mut(info_hash)?;
         Some(learned.in_places(places))
     }
-}
-
-impl Neighbor {
-    fn new(settings: NeighborSettings, number: u16, fresh: VecDeque<InfoHash>) -> Neighbor {
-        Neighbor {
-            settings,
-            number,
-            known: fresh.iter().copied().collect(),
-            fresh,
-            due: VecDeque::new(),
-            not_before: Now(0),
-            failures: 0,
-            figures: NeighborFigures::default(),
-        }
-    }
-
-    fn next_timeout(&self) -> Option<Now> {
-        let fresh = self.fresh.front().map(|_| Now(0));
-        let next = fresh.or(self.due.front().map(|(due, _)| *due))?;
-        Some(next.max(self.not_before))
-    }
-
-    fn next(&mut self, now: Now) -> Option<InfoHash> {
-        if self.next_timeout()? > now {
-            return None;
-        }
-        let due = |neighbor: &mut Self| neighbor.due.pop_front().map(|(_, info_hash)| info_hash);
-        self.fresh.pop_front().or_else(|| due(self))
-    }
-
-    fn ask(&mut self, info_hash: InfoHash, now: Now) -> Option<Due> {
-        let refresh = u64::from(self.settings.refresh_interval) * 1000;
-        // Torrents that came in a crowd part: their next turns are spread over the interval. But
-        // none is pushed away for longer: the first of a crowd still leave wide gaps.
-        let apart = refresh / (self.known.len() as u64 + 1);
-        let last = self.due.back().map_or(Now(0), |(due, _)| due.plus(apart));
-        let (earliest, latest) = (now.plus(refresh), now.plus(2 * refresh));
-        self.due
-            .push_back((last.clamp(earliest, latest), info_hash));
-        // Rounded up, as it is a limit.
-        let pause = 1000_u64.div_ceil(u64::from(self.settings.max_requests_per_second.max(1)));
-        self.not_before = now.plus(pause);
-        let url = self
-            .settings
-            .announce_request
-            .replace("{info_hash}", &escaped(&info_hash));
-        let question = Question {
-            target: Target::parse(url.as_bytes()).ok()?,
-            user_agent: None,
-            request: UpstreamRequest::Announce {
-                info_hash,
-                peer_id: PeerId(*b"-BT3000-neighborpoll"),
-                downloaded: 0,
-                left: 1,
-                uploaded: 0,
-                event: Event::None,
-                ip: None,
-                key: 0,
-                numwant: None,
-                port: 0,
-            },
-        };
-        self.figures.asked += 1;
-        Some(Due {
-            name: self.settings.name.clone(),
-            info_hash,
-            question,
-            policy: self.settings.policy.clone(),
-        })
-    }
-}
-
-fn escaped(info_hash: &InfoHash) -> String {
-    info_hash.0.iter().fold(String::new(), |mut escaped, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(escaped, "%{byte:02X}");
-        escaped
-    })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! start → compare (restoring) → collect → rest → collect → rest → …
-//!                                   ↖ compare ↙   after an outage, or when marks were lost
+//!                                   ↖ compare ↙   behind a new connection, or when marks were lost
 //! ```
 //!
 //! Nothing is written before the first comparison is through: what the database knows of a swarm,
@@ -104,9 +104,14 @@ impl Persistence {
         match &self.state {
             _ if self.waiting => None,
             State::Rest if self.stopping == Stopping::Done => None,
-            State::Rest if self.stopping == Stopping::No => Some(self.next_flush),
+            State::Rest if !self.is_urgent() => Some(self.next_flush),
             _ => Some(Now(0)),
         }
+    }
+
+    /// The end waits for it.
+    fn is_urgent(&self) -> bool {
+        matches!(self.stopping, Stopping::Wanted | Stopping::Last)
     }
 
     /// Takes what the worker has done.
@@ -129,8 +134,12 @@ impl Persistence {
             }
             StoreOutcome::Written { .. } => self.waiting = false,
             StoreOutcome::DatabaseDown(_) => {}
-            // What it had before may be lost: an older backup, another server, empty tables.
-            StoreOutcome::DatabaseUp => self.comparison_wanted = !self.restoring,
+            // What it had before may be lost: an older backup, another server, empty tables. Only
+            // of the first connection nothing was read before.
+            StoreOutcome::DatabaseUp => {
+                let is_first = self.restoring && matches!(self.state, State::ReadPeers(None));
+                self.comparison_wanted |= !is_first;
+            }
         }
     }
 
@@ -184,7 +193,7 @@ impl Persistence {
                 }
             }
             State::Collect(collection) => self.collect(collection, swarms, groups, now),
-            State::Rest if now < self.next_flush && self.stopping == Stopping::No => State::Rest,
+            State::Rest if now < self.next_flush && !self.is_urgent() => State::Rest,
             State::Rest => self.end_rest(swarms, now),
         };
     }
@@ -213,22 +222,16 @@ impl Persistence {
         self.batch.now = now.timestamp();
         let done = swarms.collect_changes(&mut collection, limits, groups, &mut self.batch);
         let rows = self.batch.peers.len() + self.batch.swarms.len();
-        if (done && !self.batch.is_empty()) || rows >= WRITTEN_AT_ONCE {
+        // Also if there is nothing to write: this is how it shows that the database is gone, or has
+        // been another one since the last time.
+        if done || rows >= WRITTEN_AT_ONCE {
             let batch = std::mem::replace(&mut self.batch, no_changes(now));
             self.order(StoreJob::Write(batch));
         }
-        if !done {
-            return State::Collect(collection);
+        match done {
+            true => State::Rest,
+            false => State::Collect(collection),
         }
-        if self.stopping != Stopping::Last {
-            return State::Rest;
-        }
-        // What has changed went first, as there may not be the time for a comparison.
-        if self.must_compare(swarms) {
-            return self.begin_comparison(swarms);
-        }
-        self.stopping = Stopping::Done;
-        State::Rest
     }
 
     /// Everything has been read: what the database lacks is written at once.
@@ -241,16 +244,20 @@ impl Persistence {
         self.begin_collection(swarms, true, now)
     }
 
-    /// Begins what is due: a comparison, or a collection.
+    /// Begins what is due: a comparison, or a collection. All that was ordered has been done.
     fn end_rest(&mut self, swarms: &mut Swarms, now: Now) -> State {
-        if self.must_compare(swarms) && self.stopping == Stopping::No {
-            return self.begin_comparison(swarms);
+        let must_compare = self.comparison_wanted || swarms.forgot_changes();
+        match self.stopping {
+            Stopping::No | Stopping::Last if must_compare => self.begin_comparison(swarms),
+            Stopping::Last => {
+                self.stopping = Stopping::Done;
+                State::Rest
+            }
+            // At the end what has changed goes first: there may not be the time for a comparison.
+            Stopping::No | Stopping::Wanted | Stopping::Done => {
+                self.begin_collection(swarms, false, now)
+            }
         }
-        self.begin_collection(swarms, false, now)
-    }
-
-    fn must_compare(&self, swarms: &Swarms) -> bool {
-        self.comparison_wanted || swarms.forgot_changes()
     }
 
     fn begin_comparison(&mut self, swarms: &mut Swarms) -> State {

@@ -144,6 +144,7 @@ impl Tracker {
 
     /// Asks the neighbors what is due.
     fn ask_neighbors(&mut self, now: Now) {
+        self.neighbors.forget_removed(now, self.swarms.keys());
         loop {
             let matters = |info_hash: &InfoHash| {
                 let swarm = self.swarms.get(info_hash);

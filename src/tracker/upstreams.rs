@@ -17,9 +17,10 @@ const LONGEST_PAUSE: u64 = 15 * 60_000;
 /// A fetch of which no worker has said anything for so long is given up, in milliseconds: several
 /// times what any may take. Whatever becomes of a worker, its hosts and lists are asked again.
 const LOST: u64 = 120_000;
-/// Hosts that are remembered for their failures. Whoever makes up names can fill this; then the
-/// first of those that are not left alone any more makes room, and while there is none, no other
-/// host is asked.
+/// Hosts that are remembered for their failures. Whoever makes up names can fill this; then whoever
+/// would be forgotten first anyway makes room. That is hardly ever one that has failed for long: a
+/// made-up name that is new is the next to go again, and to get ahead of the others each of 20,000
+/// would have to fail many times, and again every quarter of an hour.
 const MAX_HOSTS: usize = 20_000;
 
 /// Limits; a reload may change them, but for the number of threads.
@@ -59,8 +60,8 @@ pub(super) type HostName = (String, u16);
 pub(super) struct Upstreams<P> {
     limits: UpstreamLimits,
     hosts: HashMap<HostName, Host>,
-    /// Hosts of which nothing is asked, remembered for their failures, by the time from which on
-    /// they may be forgotten.
+    /// Hosts of which nothing is asked, remembered for their failures, by the time at which these
+    /// are past: for once more as long as they were left alone for.
     resting: BTreeSet<(Now, HostName)>,
     /// Hosts with something to fetch and room for it, each once.
     ready: VecDeque<HostName>,
@@ -96,6 +97,8 @@ pub(super) struct Question {
 struct Pending {
     id: FetchId,
     question: Question,
+    /// To be handed out before.
+    latest: Now,
     deadline: Now,
     policy: Arc<FetchPolicy>,
 }
@@ -105,6 +108,12 @@ impl Host {
     /// which they are tried more often than this would allow.
     fn is_left_alone(&self, policy: &FetchPolicy, now: Now) -> bool {
         !policy.trusted && self.paused_until.is_some_and(|until| now < until)
+    }
+
+    /// For how long its failures have it left alone, in milliseconds.
+    fn pause(&self) -> u64 {
+        let more = self.failures.checked_sub(PATIENCE);
+        more.map_or(0, |more| (FIRST_PAUSE << more.min(10)).min(LONGEST_PAUSE))
     }
 }
 
@@ -126,7 +135,9 @@ impl<P> Upstreams<P> {
         self.limits = limits;
     }
 
-    /// Queues a fetch that must be done by `deadline`. Its purpose comes back when it is.
+    /// Queues a fetch that must be done by `deadline`. Its purpose comes back when it is. While others
+    /// keep the workers busy it waits for three quarters of that time at most: with less than the
+    /// last one no host could show that it is well, and each would come to count as one that is not.
     pub fn ask(
         &mut self,
         question: Question,
@@ -139,10 +150,8 @@ impl<P> Upstreams<P> {
         }
         let name = (question.target.host.clone(), question.target.port);
         if !self.hosts.contains_key(&name) && self.hosts.len() >= MAX_HOSTS {
-            let first = self.resting.first().filter(|(until, _)| *until <= now);
-            let first = first.cloned().ok_or(Declined::Full)?;
-            self.resting.remove(&first);
-            self.hosts.remove(&first.1);
+            let (_, first) = self.resting.pop_first().ok_or(Declined::Full)?;
+            self.hosts.remove(&first);
         }
         let host = self.hosts.entry(name.clone()).or_default();
         if host.is_left_alone(policy, now) {
@@ -156,6 +165,7 @@ impl<P> Upstreams<P> {
         host.queue.push_back(Pending {
             id,
             question,
+            latest: now.plus(deadline.0.saturating_sub(now.0) / 4 * 3),
             deadline,
             policy: policy.clone(),
         });
@@ -175,7 +185,7 @@ impl<P> Upstreams<P> {
         } else if host.failures == 0 {
             self.hosts.remove(&name);
         } else {
-            let until = host.paused_until.map_or(now, |until| until.max(now));
+            let until = host.paused_until.unwrap_or(now).plus(host.pause());
             host.rests_until = Some(until);
             self.resting.insert((until, name));
         }
@@ -198,9 +208,9 @@ impl<P> Upstreams<P> {
         }
     }
 
-    /// Takes out the next fetch for a worker. Those whose time is over are passed over, as are those
-    /// whose host is left alone since they were queued: they come back as failed,
-    /// with those that are lost.
+    /// Takes out the next fetch for a worker. Those that have waited for too long are passed over, as
+    /// are those whose host is left alone since they were queued: they come back as failed, with
+    /// those that are lost.
     pub fn next_job(&mut self, now: Now, late: &mut Vec<(HostName, P)>) -> Option<Job> {
         self.give_up_lost(now, late);
         loop {
@@ -213,7 +223,7 @@ impl<P> Upstreams<P> {
             let next = host.queue.pop_front();
             self.pending -= usize::from(next.is_some());
             let next = next.filter(|next| {
-                let may_go = now < next.deadline && !host.is_left_alone(&next.policy, now);
+                let may_go = now < next.latest && !host.is_left_alone(&next.policy, now);
                 if may_go {
                     host.under_way += 1;
                 } else {
@@ -271,18 +281,25 @@ impl<P> Upstreams<P> {
         }
     }
 
-    /// Takes note of the end of a fetch and returns whom it asked and what it was for.
-    pub fn finish(&mut self, id: FetchId, answered: bool, now: Now) -> Option<(HostName, P)> {
-        self.end(id, now, |host| {
-            if answered {
+    /// Takes note of the end of a fetch, and whether it has shown that the host is well, or that it
+    /// is not. Returns whom it asked and what it was for.
+    pub fn finish(
+        &mut self,
+        id: FetchId,
+        is_well: Option<bool>,
+        now: Now,
+    ) -> Option<(HostName, P)> {
+        self.end(id, now, |host| match is_well {
+            None => {}
+            Some(true) => {
                 host.failures = 0;
                 host.paused_until = None;
-                return;
             }
-            host.failures = host.failures.saturating_add(1);
-            if let Some(more) = host.failures.checked_sub(PATIENCE) {
-                let pause = FIRST_PAUSE << more.min(10);
-                host.paused_until = Some(now.plus(pause.min(LONGEST_PAUSE)));
+            Some(false) => {
+                host.failures = host.failures.saturating_add(1);
+                if host.failures >= PATIENCE {
+                    host.paused_until = Some(now.plus(host.pause()));
+                }
             }
         })
     }

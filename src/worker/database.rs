@@ -38,8 +38,8 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
             });
             match done {
                 Ok(outcome) => break outcome,
-                // Servers hang up on who was silent for long: a new connection shows whether there
-                // is any trouble.
+                // Servers hang up on who is silent, and start again: a new connection shows whether
+                // there is any trouble.
                 Err(error) if is_first && error.trouble == Trouble::Unreachable => {
                     is_first = false;
                 }
@@ -53,7 +53,11 @@ fn work(mut store: Store, desk: &Desk<StoreJob, StoreOutcome>) {
                 }
             }
         };
-        if health.works() {
+        health.works();
+        // Behind a new connection may be a server that has lost rows, or another one, also if there
+        // was no trouble. Where it has only hung up, all rows are read for nothing; but as there is
+        // a job at each flush, hardly any does.
+        if store.has_connected() {
             desk.bring(StoreOutcome::DatabaseUp);
         }
         desk.bring(outcome);
@@ -151,8 +155,8 @@ impl Health {
         true
     }
 
-    /// It worked; says whether that is news.
-    fn works(&mut self) -> bool {
+    /// It worked.
+    fn works(&mut self) {
         let fault = self.fault.take();
         match fault {
             Some((since, _)) => info!(
@@ -161,10 +165,9 @@ impl Health {
                 since.elapsed().as_secs()
             ),
             None if !self.has_worked => info!("the database is {}", self.place),
-            None => return false,
+            None => {}
         }
         self.has_worked = true;
-        true
     }
 }
 
@@ -181,7 +184,8 @@ impl Rows {
         if let (0, Some(reason)) = (self.refused, &written.refusal) {
             warn!("the database refuses rows, which are left out: {reason}");
         }
-        if written.refused == 0 && self.refused > 0 {
+        let some = written.peers + written.swarms > 0;
+        if some && written.refused == 0 && self.refused > 0 {
             info!(
                 "the database takes all rows again; {} were left out",
                 self.refused

@@ -154,6 +154,23 @@ fn connections_that_are_killed_while_the_server_runs() {
     stop_and_start_again(daemon, &settings, &announced);
 }
 
+/// It is back before the next write, so that nobody has missed it. Nor does anything change that would
+/// have to be written.
+#[test]
+fn a_server_that_loses_rows_between_two_writes() {
+    let (mut server, _) = server_with_tables(&[]);
+    let daemon = Daemon::start(&with_mariadb(&server, 8));
+    for number in 1..=3 {
+        daemon.announce(&leecher(number));
+    }
+    let count_rows = "SELECT COUNT(*) FROM btrt.peers";
+    wait_until("the peers' rows", || server.number(count_rows) == 3);
+    server.shut_down();
+    server.launch();
+    server.sql("DELETE FROM btrt.peers;\nDELETE FROM btrt.torrents");
+    wait_until("all rows", || server.number(count_rows) == 3);
+}
+
 /// Waits for the daemon's connection and kills it.
 fn hang_up(server: &MariaDb) {
     let id = "SELECT COALESCE(MAX(ID), 0) FROM information_schema.PROCESSLIST \
@@ -171,7 +188,7 @@ fn hang_up(server: &MariaDb) {
 fn a_server_that_hangs_up_on_who_is_silent() {
     let (server, _) = server_with_tables(&[]);
     server.sql("SET GLOBAL wait_timeout = 1");
-    let daemon = Daemon::start(&with_mariadb(&server, 1));
+    let daemon = Daemon::start(&with_mariadb(&server, 3));
     let connections = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER = 'btrt'";
     for number in 1..=2 {
         daemon.announce(&leecher(number));

@@ -8,6 +8,7 @@ use btrt::job::{StoreJob, StoreOutcome};
 use btrt::worker::database;
 use btrt::worker::store::{Place, Schema};
 use mio::{Events, Poll, Token, Waker};
+use std::fs;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -104,6 +105,32 @@ fn jobs_are_done_one_by_one_on_a_file_that_it_makes() {
 }
 
 #[test]
+fn a_file_that_is_removed_or_replaced_is_missed_at_the_next_job() {
+    let folder = Folder::new();
+    let path = folder.0.join("btrt.sqlite");
+    let copy = folder.0.join("copy.sqlite");
+    let rows = || sqlite(&path).counts().unwrap().peers;
+    sqlite(&copy).create().unwrap();
+    let mut at = Loop::start(sqlite(&path).place().clone());
+    let mut write = |is_new| {
+        at.work.hand_out(batch()).unwrap();
+        if is_new {
+            assert_eq!(at.next(), StoreOutcome::DatabaseUp);
+        }
+        assert_eq!(at.next(), WRITTEN);
+        assert_eq!(rows(), 2);
+    };
+    write(true);
+    write(false);
+    fs::remove_file(&path).unwrap();
+    write(true);
+    write(false);
+    fs::rename(&copy, &path).unwrap();
+    write(true);
+    write(false);
+}
+
+#[test]
 fn a_job_waits_until_the_server_is_there_with_tables() {
     let mut server = MariaDb::start(&[]);
     allow(&server, "ALL");
@@ -118,9 +145,13 @@ fn a_job_waits_until_the_server_is_there_with_tables() {
     assert_eq!(at.next(), StoreOutcome::DatabaseUp);
     assert_eq!(at.next(), WRITTEN);
 
-    // A server that has hung up is no news, unless it does not answer the next call.
+    // A server that has hung up is no trouble, unless it does not answer the next call. But what is
+    // behind the new connection may be another one.
     let idle = "SELECT ID FROM information_schema.PROCESSLIST WHERE USER = 'btrt'";
     server.sql(&format!("KILL {}", server.number(idle)));
+    at.work.hand_out(batch()).unwrap();
+    assert_eq!(at.next(), StoreOutcome::DatabaseUp);
+    assert_eq!(at.next(), WRITTEN);
     at.work.hand_out(batch()).unwrap();
     assert_eq!(at.next(), WRITTEN);
 

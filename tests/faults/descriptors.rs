@@ -36,7 +36,12 @@ fn fetches_the_database_and_the_log_wait_for_descriptors_and_clients_do_not() {
     let mut client = daemon.connect();
     assert_eq!(forward(&mut client, &tracker, b"with descriptors, 20"), 1);
     limit(&daemon, "3");
-    assert_eq!(forward(&mut client, &tracker, b"without descriptors!"), 0);
+    // More often than a host may fail before it is left alone: it is none of its fault.
+    for number in b'0'..=b'9' {
+        let mut swarm = *b"without descriptors0";
+        swarm[19] = number;
+        assert_eq!(forward(&mut client, &tracker, &swarm), 0);
+    }
     daemon.signal(Signal::SIGUSR1);
     daemon.signal(Signal::SIGHUP);
     daemon.wait_for_log("that the configuration was not read", |line| {
@@ -64,6 +69,6 @@ fn fetches_the_database_and_the_log_wait_for_descriptors_and_clients_do_not() {
     wait_until("all peers in the database", || {
         let tables = rusqlite::Connection::open(&path).unwrap();
         let count = "SELECT COUNT(*) FROM peers";
-        tables.query_row(count, [], |row| row.get(0)) == Ok(53)
+        tables.query_row(count, [], |row| row.get(0)) == Ok(62)
     });
 }

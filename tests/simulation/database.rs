@@ -26,7 +26,8 @@ pub struct Database {
     /// The job in hand, and when it will be done.
     job: Option<(StoreJob, Now)>,
     told_down: bool,
-    has_worked: bool,
+    /// The worker's connection is the one over which the job before was done.
+    is_connected: bool,
 }
 
 pub fn key(info_hash: InfoHash, ip: IpAddr, port: u16) -> Key {
@@ -56,7 +57,13 @@ impl Database {
             self.carry_out(&job);
         }
         self.told_down = false;
-        self.has_worked = false;
+        self.is_connected = false;
+    }
+
+    /// It ends, and with it the worker's connection.
+    pub fn go_down(&mut self) {
+        self.is_up = false;
+        self.is_connected = false;
     }
 
     /// What the worker brings by now.
@@ -74,11 +81,12 @@ impl Database {
             return news;
         }
         let outcome = self.carry_out(&job);
-        if self.told_down || !self.has_worked {
+        // Also if it was away between two jobs: then the second attempt of the later one works.
+        if !self.is_connected {
             news.push(StoreOutcome::DatabaseUp);
         }
         self.told_down = false;
-        self.has_worked = true;
+        self.is_connected = true;
         news.push(outcome);
         news
     }

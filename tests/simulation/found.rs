@@ -134,30 +134,64 @@ fn a_neighbor_that_says_good_bye_is_told_of_nobody() {
     assert_eq!(told(Event::Stopped), 0);
 }
 
-/// Does what a database with these rows of peers is asked until there is no more to do.
-fn store_all(tracker: &mut Tracker, rows: &mut Vec<PeerRecord>, now: Now) {
-    for _ in 0..100 {
+/// What a database is asked next, if anything.
+fn next_store_job(tracker: &mut Tracker, now: Now) -> Option<StoreJob> {
+    (0..100).find_map(|_| {
         tracker.handle_timeout(now);
-        let outcome = match tracker.next_store_job() {
-            None => continue,
-            Some(StoreJob::ReadPeers { .. }) => StoreOutcome::Peers(rows.clone()),
-            Some(StoreJob::ReadSwarms { .. }) => StoreOutcome::Swarms(Vec::new()),
-            Some(StoreJob::Write(changes)) => {
-                rows.retain(|row| !changes.gone_swarms.contains(&row.key.info_hash));
-                rows.retain(|row| !changes.gone_peers.contains(&row.key));
-                for peer in &changes.peers {
-                    rows.retain(|row| row.key != peer.key);
-                }
-                let (peers, swarms) = (changes.peers.len(), changes.swarms.len());
-                rows.extend(changes.peers);
-                StoreOutcome::Written {
-                    peers,
-                    swarms,
-                    refused: 0,
-                }
+        tracker.next_store_job()
+    })
+}
+
+/// Does a job as a database with these rows of peers does.
+fn carry_out(job: StoreJob, rows: &mut Vec<PeerRecord>) -> StoreOutcome {
+    match job {
+        StoreJob::ReadPeers { .. } => StoreOutcome::Peers(rows.clone()),
+        StoreJob::ReadSwarms { .. } => StoreOutcome::Swarms(Vec::new()),
+        StoreJob::Write(changes) => {
+            rows.retain(|row| !changes.gone_swarms.contains(&row.key.info_hash));
+            rows.retain(|row| !changes.gone_peers.contains(&row.key));
+            for peer in &changes.peers {
+                rows.retain(|row| row.key != peer.key);
             }
-        };
-        tracker.handle_store_outcome(outcome);
+            let (peers, swarms) = (changes.peers.len(), changes.swarms.len());
+            rows.extend(changes.peers);
+            StoreOutcome::Written {
+                peers,
+                swarms,
+                refused: 0,
+            }
+        }
+    }
+}
+
+/// Has a database with these rows of peers do what it is asked until there is no more to do.
+fn store_all(tracker: &mut Tracker, rows: &mut Vec<PeerRecord>, now: Now) {
+    while let Some(job) = next_store_job(tracker, now) {
+        tracker.handle_store_outcome(carry_out(job, rows));
+    }
+}
+
+/// The next job is done over a new connection.
+fn store_behind_a_new_connection(tracker: &mut Tracker, rows: &mut Vec<PeerRecord>, now: Now) {
+    let job = next_store_job(tracker, now).expect("a job");
+    tracker.handle_store_outcome(StoreOutcome::DatabaseUp);
+    tracker.handle_store_outcome(carry_out(job, rows));
+}
+
+/// A peer in a database.
+fn stored(port: u16, now: Now) -> PeerRecord {
+    PeerRecord {
+        key: PeerKey {
+            info_hash: InfoHash([7; 20]),
+            ip: ip("127.1.0.2"),
+            port,
+        },
+        peer_id: PeerId([2; 20]),
+        seeder: false,
+        completed: false,
+        group: "other".into(),
+        origin: Origin::Announced,
+        last_announce: now.timestamp(),
     }
 }
 
@@ -194,20 +228,55 @@ fn who_is_loaded_into_a_swarm_that_was_gone_for_a_moment_stays_in_the_database()
     let mut tracker = with_database(now);
     tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
     tracker.handle_announce(&announce(1, Event::Stopped), ip("127.1.0.1"), now);
-    let mut rows = vec![PeerRecord {
-        key: PeerKey {
-            info_hash: InfoHash([7; 20]),
-            ip: ip("127.1.0.2"),
-            port: 2,
-        },
-        peer_id: PeerId([2; 20]),
-        seeder: false,
-        completed: false,
-        group: "other".into(),
-        origin: Origin::Announced,
-        last_announce: now.timestamp(),
-    }];
+    let mut rows = vec![stored(2, now)];
     store_all(&mut tracker, &mut rows, now);
+    assert_eq!(tracker.swarms().totals().peers(), 1);
+    assert_eq!(rows.len(), 1);
+}
+
+#[test]
+fn a_database_that_was_replaced_between_two_jobs_gets_everything() {
+    let now = Now::after_start(0);
+    let mut tracker = with_database(now);
+    let mut rows = Vec::new();
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    store_all(&mut tracker, &mut rows, now);
+    rows.clear();
+    tracker.handle_announce(&announce(2, Event::None), ip("127.1.0.1"), now);
+    let now = now.plus(5_000);
+    store_behind_a_new_connection(&mut tracker, &mut rows, now);
+    assert_eq!(rows.len(), 1);
+    store_all(&mut tracker, &mut rows, now.plus(5_000));
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn a_database_that_was_replaced_before_the_last_write_gets_everything() {
+    let now = Now::after_start(0);
+    let mut tracker = with_database(now);
+    let mut rows = Vec::new();
+    tracker.handle_announce(&announce(1, Event::None), ip("127.1.0.1"), now);
+    store_all(&mut tracker, &mut rows, now);
+    rows.clear();
+    tracker.handle_announce(&announce(2, Event::None), ip("127.1.0.1"), now);
+    tracker.stop();
+    store_behind_a_new_connection(&mut tracker, &mut rows, now);
+    assert!(!tracker.is_stopped());
+    store_all(&mut tracker, &mut rows, now);
+    assert!(tracker.is_stopped());
+    assert_eq!(rows.len(), 2);
+}
+
+#[test]
+fn rows_that_a_database_loses_while_they_are_loaded_are_written_again() {
+    let now = Now::after_start(0);
+    let mut tracker = with_database(now);
+    let mut rows = vec![stored(2, now)];
+    store_behind_a_new_connection(&mut tracker, &mut rows, now);
+    rows.clear();
+    store_behind_a_new_connection(&mut tracker, &mut rows, now);
+    store_all(&mut tracker, &mut rows, now);
+    store_all(&mut tracker, &mut rows, now.plus(5_000));
     assert_eq!(tracker.swarms().totals().peers(), 1);
     assert_eq!(rows.len(), 1);
 }

@@ -168,7 +168,7 @@ impl World {
         let what = self.random.u8(0..8);
         match what {
             0..3 => self.database.is_up = true,
-            3..5 => self.database.is_up = false,
+            3..5 => self.database.go_down(),
             // Another server, or an older backup.
             5 if !self.database.is_up => {
                 let kept = self.random.u8(0..5);
@@ -208,8 +208,10 @@ impl World {
         if self.database.is_up {
             self.database.delay = 0;
             self.tracker.stop();
-            for _ in 0..30 {
-                self.pass(1_000);
+            let end = self.now.plus(30_000);
+            while !self.tracker.is_stopped() && self.now < end {
+                self.now = self.next_due().clamp(self.now, end);
+                self.turn();
             }
             assert!(
                 self.tracker.is_stopped(),
@@ -244,18 +246,19 @@ impl World {
     /// Time goes by, and everybody does what is due.
     pub fn pass(&mut self, milliseconds: u64) {
         let end = self.now.plus(milliseconds);
-        loop {
-            let due = [self.workers.next_timeout(), self.database.next_timeout()];
-            let tracker = self.tracker.next_timeout();
-            let next = due.into_iter().flatten().fold(tracker, Now::min);
-            if next > end {
-                break;
-            }
-            self.now = next.max(self.now);
+        while self.next_due() <= end {
+            self.now = self.next_due().max(self.now);
             self.turn();
         }
         self.now = end;
         self.turn();
+    }
+
+    /// When somebody has something to do next.
+    fn next_due(&self) -> Now {
+        let due = [self.workers.next_timeout(), self.database.next_timeout()];
+        let tracker = self.tracker.next_timeout();
+        due.into_iter().flatten().fold(tracker, Now::min)
     }
 
     /// What the loop does between two waits, again until there is nothing more to do.
@@ -311,6 +314,7 @@ impl World {
             self.tracker.handle_outcome(outcome, self.now);
         }
         for outcome in news {
+            self.tell(|| format!("the database says: {outcome:?}"));
             self.tracker.handle_store_outcome(outcome);
         }
         brought
@@ -330,6 +334,7 @@ impl World {
         if self.database.is_free()
             && let Some(job) = self.tracker.next_store_job()
         {
+            self.tell(|| format!("the database is asked: {job:?}"));
             self.database.take(job, self.now);
         }
     }

@@ -84,15 +84,19 @@ fn made_up_torrents_do_not_pile_up_while_a_neighbor_is_away() {
     neighbors.check_invariants();
 }
 
-/// Has the neighbor tell of so many peers of a torrent, and returns how many are known then.
+/// Has the neighbor "one" tell of so many peers of a torrent, and returns how many are known then.
 fn tell(neighbors: &mut Neighbors, number: u8, peers: u8, now: u64) -> usize {
+    tell_as("one", neighbors, number, peers, now)
+}
+
+fn tell_as(name: &str, neighbors: &mut Neighbors, number: u8, peers: u8, now: u64) -> usize {
     let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
     let groups = PeerGroups::new(Vec::new(), &Default::default());
     let places = Places::new(&groups, 0, &swarms);
     let peers: Vec<_> = (0..peers)
         .map(|peer| SocketAddr::from(([192, 0, 2, peer], 6881)))
         .collect();
-    neighbors.handle_answer("one", hash(number), &peers, Now(now), places);
+    neighbors.handle_answer(name, hash(number), &peers, Now(now), places);
     let learned = neighbors.learned.get(&hash(number));
     learned.map_or(0, Learned::len)
 }
@@ -210,6 +214,48 @@ fn a_reload_keeps_the_schedule_and_gives_it_to_new_neighbors() {
     let due = neighbors.next_question(Now(1_000), |_| true).unwrap();
     assert_eq!((&*due.name, due.info_hash), ("two", hash(1)));
     assert_eq!(run(&mut neighbors, 90_000, |_| true), []);
+}
+
+#[test]
+fn what_a_removed_neighbor_told_of_is_forgotten_in_time_whoever_asks_for_it() {
+    let mut neighbors = Neighbors::default();
+    neighbors.set(&[settings("one"), settings("two")]);
+    neighbors.note(hash(1));
+    neighbors.note(hash(2));
+    assert_eq!(run(&mut neighbors, 1_000, |_| true).len(), 4);
+    neighbors.set(&[settings("one")]);
+    neighbors.set(&[settings("one"), settings("two")]);
+    assert_eq!(tell(&mut neighbors, 1, 3, 1_500), 3);
+    assert_eq!(tell(&mut neighbors, 2, 3, 2_500), 3);
+    assert_eq!(tell_as("two", &mut neighbors, 2, 5, 4_000), 5);
+    neighbors.set(&[]);
+    let over = |neighbors: &mut Neighbors, now| {
+        neighbors.forget_removed(Now(now), &HashKeys(1, 2));
+        neighbors.check_invariants();
+        neighbors.peers
+    };
+    // A reload itself takes nothing from anybody.
+    assert_eq!(over(&mut neighbors, 4_000), 8);
+    // They live for 200 s from the second in which they were told of.
+    assert_eq!(neighbors.next_timeout(), Some(Now(203_500)));
+    assert_eq!(over(&mut neighbors, 203_499), 8);
+    assert_eq!(over(&mut neighbors, 203_500), 5, "told of by another, too");
+    assert_eq!(over(&mut neighbors, 205_000), 0);
+    assert_eq!(over(&mut neighbors, 205_000), 0);
+    assert!(neighbors.learned.is_empty() && neighbors.removed.is_empty());
+    assert_eq!(neighbors.next_timeout(), None);
+}
+
+#[test]
+fn a_neighbor_that_never_told_of_anybody_leaves_nothing_behind() {
+    let mut neighbors = one();
+    neighbors.note(hash(1));
+    neighbors.set(&[]);
+    assert_eq!(neighbors.next_timeout(), Some(Now(0)));
+    while neighbors.next_timeout().is_some() {
+        neighbors.forget_removed(Now(0), &HashKeys(1, 2));
+    }
+    assert!(neighbors.removed.is_empty());
 }
 
 #[test]

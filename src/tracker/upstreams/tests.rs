@@ -51,7 +51,7 @@ fn begin(upstreams: &mut Upstreams<u32>, now: u64) -> (Vec<FetchId>, Vec<u32>) {
 
 /// Ends a fetch and tells what it was for.
 fn finish(upstreams: &mut Upstreams<u32>, id: FetchId, answered: bool, now: u64) -> Option<u32> {
-    let (_, purpose) = upstreams.finish(id, answered, Now(now))?;
+    let (_, purpose) = upstreams.finish(id, Some(answered), Now(now))?;
     Some(purpose)
 }
 
@@ -155,7 +155,7 @@ fn an_answer_makes_up_for_all_failures() {
         }
         ask(&mut upstreams, "a", 1, 0).unwrap();
         let (begun, _) = begin(&mut upstreams, 0);
-        upstreams.finish(begun[0], true, Now(0));
+        upstreams.finish(begun[0], Some(true), Now(0));
     }
     assert!(upstreams.hosts.is_empty(), "nothing is left to remember");
 }
@@ -169,7 +169,7 @@ fn what_waits_for_a_host_when_it_is_given_up_is_not_tried() {
     }
     let (begun, _) = begin(&mut upstreams, 0);
     for id in begun {
-        upstreams.finish(id, false, Now(10));
+        upstreams.finish(id, Some(false), Now(10));
     }
     let (begun, late) = begin(&mut upstreams, 10);
     assert_eq!(
@@ -177,7 +177,7 @@ fn what_waits_for_a_host_when_it_is_given_up_is_not_tried() {
         (1, 0),
         "one shows whether it is back"
     );
-    upstreams.finish(begun[0], false, Now(20));
+    upstreams.finish(begun[0], Some(false), Now(20));
     let (begun, late) = begin(&mut upstreams, 20);
     assert_eq!((begun.len(), late), (0, vec![5, 6, 7, 8, 9]));
     assert_eq!(
@@ -187,13 +187,42 @@ fn what_waits_for_a_host_when_it_is_given_up_is_not_tried() {
     assert_eq!(ask(&mut upstreams, "a", 0, 10_020), Ok(()));
 }
 
+/// Or whoever keeps the workers busy with names whose servers are silent has all others left alone.
+#[test]
+fn what_says_nothing_about_a_host_changes_nothing() {
+    let mut upstreams = Upstreams::new(LIMITS);
+    for _ in 0..PATIENCE - 1 {
+        fail(&mut upstreams, 0);
+    }
+    for now in 0..20 {
+        ask(&mut upstreams, "a", 1, now).unwrap();
+        let (begun, _) = begin(&mut upstreams, now);
+        upstreams.finish(begun[0], None, Now(now));
+    }
+    fail(&mut upstreams, 20);
+    assert_eq!(ask(&mut upstreams, "a", 1, 21), Err(Declined::HostIsDown));
+}
+
+#[test]
+fn a_fetch_begins_only_while_a_quarter_of_its_time_is_left() {
+    let mut upstreams = Upstreams::new(LIMITS);
+    ask(&mut upstreams, "a", 1, 0).unwrap();
+    ask(&mut upstreams, "b", 2, 1).unwrap();
+    let mut late = Vec::new();
+    let Some(Job::Fetch(fetch)) = upstreams.next_job(Now(750), &mut late) else {
+        panic!("a fetch was asked for");
+    };
+    assert_eq!((fetch.target.host.as_str(), fetch.timeout_ms), ("b", 251));
+    assert_eq!(late.len(), 1);
+}
+
 #[test]
 fn neighbors_are_tried_as_often_as_their_schedule_says() {
     let mut upstreams = Upstreams::new(LIMITS);
     for now in 0..20 {
         ask_under(&policy(true), &mut upstreams, "a", 0, now).unwrap();
         let (begun, _) = begin(&mut upstreams, now);
-        upstreams.finish(begun[0], false, Now(now));
+        upstreams.finish(begun[0], Some(false), Now(now));
     }
 }
 
@@ -221,18 +250,32 @@ fn a_fetch_that_no_worker_ever_ends_is_given_up_and_its_place_free_again() {
     let Job::Fetch(first) = &jobs[0] else {
         panic!("fetches were asked for");
     };
-    assert_eq!(upstreams.finish(first.id, true, Now(LOST + 1)), None);
+    assert_eq!(upstreams.finish(first.id, Some(true), Now(LOST + 1)), None);
     upstreams.check_invariants();
 }
 
+fn is_known(upstreams: &Upstreams<u32>, host: &str) -> bool {
+    upstreams.hosts.contains_key(&(host.to_owned(), 80))
+}
+
+/// Hosts that are made up until no more are remembered, each of which fails so often.
+fn flood(upstreams: &mut Upstreams<u32>, failures: usize, now: u64) {
+    for number in upstreams.hosts.len()..MAX_HOSTS {
+        for time in 0..failures {
+            // Each time when its pause before is over.
+            fail_at(
+                &format!("a{number}"),
+                upstreams,
+                now + (LONGEST_PAUSE * time as u64),
+            );
+        }
+    }
+}
+
 #[test]
-fn of_hosts_that_are_remembered_the_first_whose_time_is_over_makes_room() {
+fn of_hosts_that_are_remembered_the_one_whose_time_is_over_first_makes_room() {
     let mut upstreams = Upstreams::new(LIMITS);
     let name = |number: usize| format!("a{number}");
-    let is_known = |upstreams: &Upstreams<u32>, number| {
-        let host = (name(number), 80);
-        upstreams.hosts.contains_key(&host)
-    };
     for number in (0..MAX_HOSTS).rev() {
         let now = (MAX_HOSTS - number) as u64;
         fail_at(&name(number), &mut upstreams, now);
@@ -243,24 +286,47 @@ fn of_hosts_that_are_remembered_the_first_whose_time_is_over_makes_room() {
     fail_at(&name(last), &mut upstreams, now);
     fail_at("b", &mut upstreams, now);
     assert_eq!(upstreams.hosts.len(), MAX_HOSTS);
-    assert!(is_known(&upstreams, last) && !is_known(&upstreams, last - 1));
-    assert!(is_known(&upstreams, last - 2));
-    // Whoever is left alone is not forgotten.
-    let hosts: Vec<_> = upstreams
-        .hosts
-        .keys()
-        .map(|(host, _)| host.clone())
-        .collect();
-    for host in &hosts {
-        while upstreams.hosts[&(host.clone(), 80)].paused_until.is_none() {
-            fail_at(host, &mut upstreams, now);
-        }
+    assert!(is_known(&upstreams, &name(last)) && !is_known(&upstreams, &name(last - 1)));
+    assert!(is_known(&upstreams, &name(last - 2)));
+    assert_eq!(upstreams.resting.len(), MAX_HOSTS);
+}
+
+#[test]
+fn made_up_hosts_that_are_all_left_alone_keep_no_other_from_being_asked() {
+    let mut upstreams = Upstreams::new(LIMITS);
+    let failures = PATIENCE as usize;
+    flood(&mut upstreams, failures, 0);
+    let now = LONGEST_PAUSE * (failures as u64 - 1);
+    let host = ("a0".to_owned(), 80);
+    assert_eq!(upstreams.paused_for(&host, Now(now)), FIRST_PAUSE);
+    assert_eq!(ask(&mut upstreams, "good.example", 1, now), Ok(()));
+    let (begun, _) = begin(&mut upstreams, now);
+    assert_eq!(finish(&mut upstreams, begun[0], true, now), Some(1));
+    assert_eq!(upstreams.hosts.len(), MAX_HOSTS - 1, "one has made room");
+}
+
+/// The next made-up name takes the place of the last one, whose single failure is past at once.
+#[test]
+fn a_flood_of_made_up_hosts_pushes_out_itself_and_none_that_fails_for_long() {
+    let mut upstreams = Upstreams::new(LIMITS);
+    let mut now = 0;
+    while upstreams.paused_for(&("dead.example".to_owned(), 80), Now(now)) < LONGEST_PAUSE {
+        now += LONGEST_PAUSE;
+        fail_at("dead.example", &mut upstreams, now);
     }
-    let over = now + FIRST_PAUSE;
-    assert_eq!(ask(&mut upstreams, "c", 0, over - 1), Err(Declined::Full));
-    assert_eq!(ask(&mut upstreams, "c", 0, over), Ok(()));
+    // Also when its pause is over, and it was not asked again yet.
+    now += LONGEST_PAUSE;
+    flood(&mut upstreams, 1, now);
+    for number in 0..2 * MAX_HOSTS {
+        fail_at(&format!("b{number}"), &mut upstreams, now);
+    }
     assert_eq!(upstreams.hosts.len(), MAX_HOSTS);
-    assert_eq!(upstreams.resting.len(), MAX_HOSTS - 1);
+    assert!(is_known(&upstreams, "dead.example"));
+    fail_at("dead.example", &mut upstreams, now);
+    assert_eq!(
+        ask(&mut upstreams, "dead.example", 0, now),
+        Err(Declined::HostIsDown)
+    );
 }
 
 #[test]

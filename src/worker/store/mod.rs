@@ -87,6 +87,8 @@ impl Place {
 pub struct Store {
     place: Place,
     session: Option<Box<dyn Session>>,
+    /// A session was begun, and nobody has asked yet.
+    has_connected: bool,
     /// The tables of this session are known to be the right ones.
     checked: bool,
     rows: usize,
@@ -108,6 +110,7 @@ impl Store {
             rows: place.most_rows(),
             place,
             session: None,
+            has_connected: false,
             checked: false,
         }
     }
@@ -115,6 +118,12 @@ impl Store {
     /// Where it is, for the operator.
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Whether a connection was made since this was asked before: what is behind it need not be what
+    /// was there.
+    pub fn has_connected(&mut self) -> bool {
+        std::mem::take(&mut self.has_connected)
     }
 
     /// Writes changes in one transaction. Rows that the database refuses for what is in them are
@@ -209,6 +218,7 @@ impl Store {
             Place::MySql(mysql) => Box::new(mysql.create()?),
             Place::Sqlite(sqlite) => Box::new(sqlite.create()?),
         });
+        self.has_connected = true;
         Ok(())
     }
 
@@ -218,6 +228,10 @@ impl Store {
         &mut self,
         act: impl FnOnce(&mut dyn Session) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        if self.session.as_ref().is_some_and(|one| one.is_astray()) {
+            self.session = None;
+            self.checked = false;
+        }
         if !self.checked {
             let is_file = matches!(self.place, Place::Sqlite(_));
             match self.schema()? {
@@ -239,10 +253,14 @@ impl Store {
         }
         let session = match &mut self.session {
             Some(session) => session,
-            none => none.insert(match &self.place {
-                Place::MySql(mysql) => Box::new(mysql.connect()?),
-                Place::Sqlite(sqlite) => Box::new(sqlite.connect()?),
-            }),
+            none => {
+                let session = none.insert(match &self.place {
+                    Place::MySql(mysql) => Box::new(mysql.connect()?),
+                    Place::Sqlite(sqlite) => Box::new(sqlite.connect()?),
+                });
+                self.has_connected = true;
+                session
+            }
         };
         let result = act(session.as_mut());
         if result.is_err() {

@@ -11,6 +11,12 @@ pub(super) trait Session: Send {
 
     /// The rows of the answer; none if the statement has no answer.
     fn query(&mut self, sql: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// Whether the database is no longer where it is expected, so that what it is told is lost. A
+    /// server's connection ends with it.
+    fn is_astray(&self) -> bool {
+        false
+    }
 }
 
 /// A row of an answer.

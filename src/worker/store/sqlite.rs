@@ -6,6 +6,7 @@ use crate::process::give_way;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Error, ErrorCode, OpenFlags};
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -62,26 +63,45 @@ impl Sqlite {
         connection
             .progress_handler(STEPS, Some(go_on))
             .map_err(fault)?;
-        Ok(SqliteSession(connection))
+        Ok(SqliteSession {
+            connection,
+            path: self.path.clone(),
+            file: file_at(&self.path),
+        })
     }
 }
 
+/// Which file bears this name; `None` if there is none.
+fn file_at(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 /// An open file.
-pub(super) struct SqliteSession(Connection);
+pub(super) struct SqliteSession {
+    connection: Connection,
+    path: PathBuf,
+    file: Option<(u64, u64)>,
+}
 
 impl Session for SqliteSession {
     fn execute(&mut self, sql: &str) -> Result<u64, StoreError> {
-        let rows = self.0.execute(sql, []).map_err(fault)?;
+        let rows = self.connection.execute(sql, []).map_err(fault)?;
         Ok(rows as u64)
     }
 
     fn query(&mut self, sql: &str) -> Result<Vec<Row>, StoreError> {
-        let mut statement = self.0.prepare(sql).map_err(fault)?;
+        let mut statement = self.connection.prepare(sql).map_err(fault)?;
         let columns = statement.column_count();
         let rows = statement.query_map([], |row| {
             (0..columns).map(|at| Ok(field(row.get_ref(at)?))).collect()
         });
         rows.and_then(Iterator::collect).map_err(fault)
+    }
+
+    /// The operator has removed the file, or put another one in its place: an older copy, perhaps.
+    fn is_astray(&self) -> bool {
+        file_at(&self.path) != self.file
     }
 }
 

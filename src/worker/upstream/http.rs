@@ -5,7 +5,7 @@
 
 use super::deadline::Deadline;
 use super::resolve::Resolver;
-use super::{check_port, is_trusted};
+use super::{check_port, is_trusted, socket_error};
 use crate::bittorrent::{BadTarget, Scheme, Target, UpstreamReply};
 use crate::job::{Fetch, FetchError};
 use crate::protocol::bencode_reader::Fault;
@@ -180,7 +180,7 @@ fn error(error: ureq::Error) -> FetchError {
             io::ErrorKind::TimedOut => FetchError::Timeout,
             // That is how a failed handshake comes out of a read or a write.
             io::ErrorKind::InvalidData => FetchError::Tls(error.to_string()),
-            kind => FetchError::Connect(kind),
+            _ => socket_error(&error),
         },
         _ => FetchError::NotHttp,
     }

@@ -12,7 +12,9 @@ mod udp;
 use crate::bittorrent::{Scheme, Target, UpstreamReply};
 use crate::job::{Fetch, FetchError, FetchPolicy, Forbidden};
 use deadline::Deadline;
+use nix::errno::Errno;
 use resolve::Resolver;
+use std::io;
 
 /// One worker's means to ask other trackers.
 #[derive(Debug, Default)]
@@ -37,10 +39,38 @@ fn is_trusted(fetch: &Fetch, target: &Target) -> bool {
     fetch.policy.trusted && target.host == fetch.target.host
 }
 
+/// What an error of a socket shows: that the host is in trouble, or this machine.
+fn socket_error(error: &io::Error) -> FetchError {
+    let is_short = [Errno::EMFILE, Errno::ENFILE, Errno::ENOBUFS, Errno::ENOMEM]
+        .map(|errno| Some(errno as i32))
+        .contains(&error.raw_os_error());
+    match is_short {
+        true => FetchError::Short,
+        false => FetchError::Connect(error.kind()),
+    }
+}
+
 fn check_port(policy: &FetchPolicy, port: u16) -> Result<(), FetchError> {
     if policy.ports.iter().any(|range| range.contains(&port)) {
         Ok(())
     } else {
         Err(FetchError::Refused(Forbidden::Port(port)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_this_machine_lacks_is_no_fault_of_the_host() {
+        let shown = |errno: Errno| {
+            let error = socket_error(&io::Error::from(errno));
+            error.host_is_well()
+        };
+        assert_eq!(shown(Errno::EMFILE), None);
+        assert_eq!(shown(Errno::ENFILE), None);
+        assert_eq!(shown(Errno::ECONNREFUSED), Some(false));
+        assert_eq!(shown(Errno::EHOSTUNREACH), Some(false));
     }
 }

@@ -1,6 +1,7 @@
 //! From a target to the addresses that may be contacted.
 
 use super::deadline::Deadline;
+use super::socket_error;
 use crate::bittorrent::{Reach, Target};
 use crate::job::{FetchError, FetchPolicy, Forbidden};
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs, UdpSocket};
@@ -56,8 +57,9 @@ impl Resolver {
         target: &Target,
         deadline: Deadline,
     ) -> Result<Vec<SocketAddr>, FetchError> {
+        // No fault of this name: all of them may be others, whose servers are silent.
         if Arc::strong_count(&self.lookups) > MAX_LOOKUPS {
-            return Err(FetchError::Unresolvable);
+            return Err(FetchError::Short);
         }
         let running = self.lookups.clone();
         let name = (target.host.clone(), target.port);
@@ -69,9 +71,12 @@ impl Resolver {
             let _ = sender.send(found);
         };
         let thread = thread::Builder::new().name("lookup".into()).spawn(lookup);
-        thread.map_err(|_| FetchError::Unresolvable)?;
+        thread.map_err(|_| FetchError::Short)?;
         match receiver.recv_timeout(deadline.left()?) {
-            Ok(found) => found.map_err(|_| FetchError::Unresolvable),
+            Ok(found) => found.map_err(|error| match socket_error(&error) {
+                FetchError::Short => FetchError::Short,
+                _ => FetchError::Unresolvable,
+            }),
             Err(mpsc::RecvTimeoutError::Timeout) => Err(FetchError::Timeout),
             Err(mpsc::RecvTimeoutError::Disconnected) => Err(FetchError::Unresolvable),
         }
@@ -102,4 +107,18 @@ fn check(address: SocketAddr, policy: &FetchPolicy, is_trusted: bool) -> Result<
 /// Whether this machine has the address: only its own can be bound.
 fn is_local(ip: IpAddr) -> bool {
     UdpSocket::bind((ip, 0)).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_not_to_blame_for_the_lookups_of_others() {
+        let mut resolver = Resolver::default();
+        let _others: Vec<_> = (0..MAX_LOOKUPS).map(|_| resolver.lookups.clone()).collect();
+        let target = Target::parse(b"http://tracker.example/").unwrap();
+        let found = resolver.look_up(&target, Deadline::after(1_000));
+        assert_eq!(found, Err(FetchError::Short));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::deadline::Deadline;
 use super::resolve::Resolver;
-use super::{check_port, is_trusted};
+use super::{check_port, is_trusted, socket_error};
 use crate::bittorrent::{UpstreamReply, UpstreamRequest};
 use crate::job::{Fetch, FetchError};
 use crate::protocol::udp;
@@ -62,7 +62,7 @@ fn ask(
     deadline: Deadline,
 ) -> Result<UpstreamReply, FetchError> {
     // Connected, so that the kernel passes on nobody else's datagrams.
-    let socket = connected(address).map_err(connect_error)?;
+    let socket = connected(address).map_err(|error| socket_error(&error))?;
     let transaction = transaction();
     let packet = udp::connect(transaction);
     let read = |packet: &[u8]| udp::read_connect(packet, transaction);
@@ -104,10 +104,12 @@ fn exchange<T>(
     let mut patience = FIRST_PATIENCE.min(deadline.left()? / 4);
     let mut buffer = vec![0; MAX_DATAGRAM];
     loop {
-        socket.send(packet).map_err(connect_error)?;
+        socket.send(packet).map_err(|error| socket_error(&error))?;
         let next_sending = deadline.or_after(patience);
         while let Ok(left) = next_sending.left() {
-            socket.set_read_timeout(Some(left)).map_err(connect_error)?;
+            socket
+                .set_read_timeout(Some(left))
+                .map_err(|error| socket_error(&error))?;
             match socket.recv(&mut buffer) {
                 Ok(length) => {
                     // Whatever else comes may be a forgery, and the answer still on its way.
@@ -116,7 +118,7 @@ fn exchange<T>(
                     }
                 }
                 Err(error) if is_timeout(error.kind()) => {}
-                Err(error) => return Err(connect_error(error)),
+                Err(error) => return Err(socket_error(&error)),
             }
         }
         deadline.left()?;
@@ -127,10 +129,6 @@ fn exchange<T>(
 fn is_timeout(kind: io::ErrorKind) -> bool {
     use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
     matches!(kind, WouldBlock | TimedOut | Interrupted)
-}
-
-fn connect_error(error: io::Error) -> FetchError {
-    FetchError::Connect(error.kind())
 }
 
 /// A number that nobody can guess from earlier ones: the keys of this hash come from the kernel.
