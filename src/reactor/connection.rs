@@ -1,7 +1,7 @@
 //! One connection: a socket, and the session that makes requests of its bytes.
 //!
 //! Readiness, what the kernel said (edge-triggered: once), is kept apart from what the session
-//! wants, and [`Connection::proceed`] does whatever both allow. It reads until the kernel has no
+//! wants, and [`Connection::work`] does whatever both allow. It reads until the kernel has no
 //! more, writes first and asks for writability only after a short write, and reads nothing while
 //! answers are unsent, so that a client that does not read cannot make us remember its answers.
 
@@ -64,6 +64,15 @@ pub(super) enum Progress {
     Busy,
     /// Close it.
     Ended,
+}
+
+/// What has come of the first half of a connection's turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// There may be answers to send, and some request or none has been served.
+    Answers { served: bool },
+    /// There is no second half.
+    Over(Progress),
 }
 
 #[derive(Debug)]
@@ -153,13 +162,13 @@ impl Connection {
         self.is_gone |= event.is_error() || event.is_write_closed();
     }
 
-    /// Has [`Connection::proceed`] look for something to receive that no event has told of yet.
+    /// Has [`Connection::work`] look for something to receive that no event has told of yet.
     pub fn try_reading(&mut self) {
         self.readable = true;
     }
 
     /// Receives what it would next, so that it can be seen what is coming. It is for the next
-    /// [`Connection::proceed`], which must be given the same memory.
+    /// [`Connection::work`], which must be given the same memory.
     pub fn receive_ahead<'a>(&mut self, received: &'a mut [u8]) -> &'a [u8] {
         let would_receive = matches!(self.status, Status::Idle | Status::Receiving)
             && self.readable
@@ -173,7 +182,7 @@ impl Connection {
         &received[..length]
     }
 
-    /// Has [`Connection::proceed`] end it, with an answer if the client is owed one.
+    /// Has [`Connection::work`] end it, with an answer if the client is owed one.
     pub fn time_out(&mut self) {
         self.timed_out = true;
     }
@@ -207,41 +216,49 @@ impl Connection {
         }
     }
 
-    /// Receives, serves and sends what is possible now. `received` and `answers` are memory to
-    /// work with.
-    pub fn proceed(
+    /// Sends what is left of earlier answers, or else receives and serves what is possible now.
+    /// `received` and `answers` are memory to work with; what `answers` holds afterwards is for
+    /// [`Connection::finish`].
+    pub fn work(
         &mut self,
         service: &mut impl Service,
         received: &mut [u8],
         answers: &mut Vec<u8>,
         now: Now,
-    ) -> Progress {
+    ) -> Step {
+        answers.clear();
         if self.is_gone && self.status == Status::Parked {
-            return Progress::Ended;
+            return Step::Over(Progress::Ended);
         }
         let Ok((sent, may_go_on)) = self.outgoing.send(&mut self.stream) else {
-            return Progress::Ended;
+            return Step::Over(Progress::Ended);
         };
         if !self.outgoing.is_empty() {
             if self.timed_out {
-                return Progress::Ended;
+                return Step::Over(Progress::Ended);
             }
             self.enter(Phase::Sending, sent, now);
-            return match may_go_on {
+            return Step::Over(match may_go_on {
                 true => Progress::Busy,
                 false => Progress::Waits,
-            };
+            });
         }
-        answers.clear();
         let before = self.session.requests();
-        if self.take_turn(service, received, answers).is_err() {
-            return Progress::Ended;
+        match self.take_turn(service, received, answers) {
+            Ok(()) => Step::Answers {
+                served: self.session.requests() != before,
+            },
+            Err(_) => Step::Over(Progress::Ended),
         }
-        if self.send(answers).is_err() {
-            return Progress::Ended;
+    }
+
+    /// Sends the answers that [`Connection::work`] has written.
+    pub fn finish(&mut self, step: Step, answers: &[u8], now: Now) -> Progress {
+        match step {
+            Step::Over(progress) => progress,
+            Step::Answers { .. } if self.send(answers).is_err() => Progress::Ended,
+            Step::Answers { served } => self.settle(served, now),
         }
-        let served = self.session.requests() != before;
-        self.settle(served, now)
     }
 
     /// Serves what has been received before, and receives more.
@@ -290,6 +307,7 @@ impl Connection {
 
     /// Sends answers, and keeps what the kernel does not take.
     fn send(&mut self, answers: &[u8]) -> io::Result<()> {
+        debug_assert!(self.outgoing.is_empty(), "answers keep their order");
         if answers.is_empty() {
             return Ok(());
         }

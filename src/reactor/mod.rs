@@ -27,11 +27,11 @@ use crate::swarm::{GroupNames, PeerGroups};
 use crate::time::Now;
 use crate::tracker::{self, Tracker};
 use admin_front::AdminFront;
-use connection::{Connection, Progress};
+use connection::{Connection, Progress, Step};
 use ipnet::IpNet;
 use log::info;
 use mio::{Events, Interest, Poll, Token};
-use ready::Rooms;
+use ready::{Room, Rooms};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGUSR1};
 use signal_hook_mio::v1_0::Signals;
 use slots::{Slots, Tenant};
@@ -135,10 +135,9 @@ pub struct Reactor<R> {
 /// Memory that all connections use in turn.
 #[derive(Debug)]
 struct Buffers {
-    received: Rooms,
+    rooms: Rooms,
     /// What is about to be announced, and from where.
     coming: Vec<(InfoHash, IpAddr)>,
-    answers: Vec<u8>,
     body: Vec<u8>,
 }
 
@@ -214,9 +213,8 @@ impl<R: Reload> Reactor<R> {
             stopping_since: None,
             drained_since: None,
             buffers: Buffers {
-                received: Rooms::default(),
+                rooms: Rooms::default(),
                 coming: Vec::new(),
-                answers: Vec::new(),
                 body: Vec::new(),
             },
         })
@@ -275,21 +273,25 @@ impl<R: Reload> Reactor<R> {
 
     /// Lets a connection do what it can, and puts it where it belongs afterwards.
     fn serve(&mut self, token: Token, prepare: impl FnOnce(&mut Connection)) {
-        self.serve_in(0, token, prepare);
+        if let Some(step) = self.work(0, token, prepare) {
+            self.finish(0, token, step);
+        }
     }
 
-    /// The same with what it has received ahead in one of the rooms.
-    fn serve_in(&mut self, room: usize, token: Token, prepare: impl FnOnce(&mut Connection)) {
+    /// The first half of that, with the memory of one of the rooms.
+    fn work(
+        &mut self,
+        room: usize,
+        token: Token,
+        prepare: impl FnOnce(&mut Connection),
+    ) -> Option<Step> {
         let connections = self.connections.count(Face::Public);
-        let Some(connection) = self.connections.get_mut(token) else {
-            return;
-        };
+        let connection = self.connections.get_mut(token)?;
         prepare(connection);
         let ticket = Ticket(token.0 as u64);
         let closing = self.stopping_since.is_some();
-        let received = self.buffers.received.room(room);
-        let answers = &mut self.buffers.answers;
-        let progress = match connection.face() {
+        let Room { received, answers } = self.buffers.rooms.get(room);
+        Some(match connection.face() {
             Face::Public => {
                 let mut front = Front {
                     tracker: &mut self.tracker,
@@ -300,7 +302,7 @@ impl<R: Reload> Reactor<R> {
                     closing,
                     body: &mut self.buffers.body,
                 };
-                connection.proceed(&mut front, received, answers, self.now)
+                connection.work(&mut front, received, answers, self.now)
             }
             Face::Admin => {
                 let mut front = AdminFront {
@@ -315,9 +317,18 @@ impl<R: Reload> Reactor<R> {
                     },
                     closing,
                 };
-                connection.proceed(&mut front, received, answers, self.now)
+                connection.work(&mut front, received, answers, self.now)
             }
+        })
+    }
+
+    /// The second half.
+    fn finish(&mut self, room: usize, token: Token, step: Step) {
+        let Some(connection) = self.connections.get_mut(token) else {
+            return;
         };
+        let answers = &self.buffers.rooms.get(room).answers;
+        let progress = connection.finish(step, answers, self.now);
         if progress == Progress::Ended || connection.register(self.poll.registry()).is_err() {
             self.close(token);
             return;

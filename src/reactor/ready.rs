@@ -1,5 +1,6 @@
 //! Connections that are ready: some at a time receive what there is, the tracker sees what is
-//! coming, and then each is served.
+//! coming, each is served, and then all are answered. The kernel is called in a row, and the
+//! tracker too, so that each finds in the processor's caches what it has just used.
 
 use super::{Buffers, Reactor, Reload};
 use crate::protocol::http::announced_in;
@@ -14,20 +15,32 @@ const ROOM: usize = 9 * 1024;
 /// Requests that are looked for in what a connection has received.
 const FORESEEN: usize = 16;
 
-/// Memory to receive into, for each of the connections that do so together.
+/// What a connection is served with.
 #[derive(Debug)]
-pub(super) struct Rooms(Box<[u8]>);
+pub(super) struct Room {
+    /// Memory to receive into.
+    pub received: Box<[u8]>,
+    /// Its answers, until they are sent.
+    pub answers: Vec<u8>,
+}
+
+/// A room for each of the connections that are served together.
+#[derive(Debug)]
+pub(super) struct Rooms([Room; TOGETHER]);
 
 impl Default for Rooms {
     fn default() -> Self {
-        Rooms(vec![0; TOGETHER * ROOM].into_boxed_slice())
+        Rooms(std::array::from_fn(|_| Room {
+            received: vec![0; ROOM].into_boxed_slice(),
+            answers: Vec::new(),
+        }))
     }
 }
 
 impl Rooms {
-    /// The memory of one of them.
-    pub fn room(&mut self, number: usize) -> &mut [u8] {
-        &mut self.0[number * ROOM..][..ROOM]
+    /// One of them.
+    pub fn get(&mut self, number: usize) -> &mut Room {
+        &mut self.0[number]
     }
 }
 
@@ -50,13 +63,12 @@ impl<R: Reload> Reactor<R> {
     pub(super) fn serve_ready(&mut self) {
         let mut ready = std::mem::take(&mut self.ready);
         for together in ready.chunks(TOGETHER) {
-            let Buffers {
-                received, coming, ..
-            } = &mut self.buffers;
+            let Buffers { rooms, coming, .. } = &mut self.buffers;
             for (number, &token) in together.iter().enumerate() {
                 if let Some(connection) = self.connections.get_mut(token) {
                     let remote = connection.remote();
-                    let seen = announced_in(connection.receive_ahead(received.room(number)));
+                    let received = &mut rooms.get(number).received;
+                    let seen = announced_in(connection.receive_ahead(received));
                     coming.extend(seen.take(FORESEEN).map(|info_hash| (info_hash, remote)));
                 }
             }
@@ -65,8 +77,14 @@ impl<R: Reload> Reactor<R> {
                 self.tracker.foresee(coming);
             }
             coming.clear();
-            for (number, &token) in together.iter().enumerate() {
-                self.serve_in(number, token, |_| {});
+            let mut steps = [None; TOGETHER];
+            for (number, (&token, step)) in together.iter().zip(&mut steps).enumerate() {
+                *step = self.work(number, token, |_| {});
+            }
+            for (number, (&token, step)) in together.iter().zip(steps).enumerate() {
+                if let Some(step) = step {
+                    self.finish(number, token, step);
+                }
             }
         }
         ready.clear();
