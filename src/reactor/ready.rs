@@ -8,7 +8,7 @@ use mio::Token;
 use mio::event::Event;
 
 /// Connections that receive before the first of them is served.
-const TOGETHER: usize = 16;
+const TOGETHER: usize = 32;
 /// Bytes that a connection receives in one go: somewhat more than the longest head has. That it
 /// is no power of two keeps the rooms from competing for the same places in the processor's cache.
 const ROOM: usize = 9 * 1024;
