@@ -2,6 +2,7 @@
 //! coming, each is served, and then all are answered. The kernel is called in a row, and the
 //! tracker too, so that each finds in the processor's caches what it has just used.
 
+use super::connection::Step;
 use super::{Buffers, Reactor, Reload};
 use crate::protocol::http::announced_in;
 use mio::Token;
@@ -12,6 +13,9 @@ const TOGETHER: usize = 32;
 /// Bytes that a connection receives in one go: somewhat more than the longest head has. That it
 /// is no power of two keeps the rooms from competing for the same places in the processor's cache.
 const ROOM: usize = 9 * 1024;
+/// Bytes of answers that may wait for those of others: more than ordinary clients cause, so that
+/// nobody waits for those who ask for much at once.
+const UNSENT: usize = 64 * 1024;
 /// Requests that are looked for in what a connection has received.
 const FORESEEN: usize = 16;
 
@@ -78,16 +82,27 @@ impl<R: Reload> Reactor<R> {
             }
             coming.clear();
             let mut steps = [None; TOGETHER];
-            for (number, (&token, step)) in together.iter().zip(&mut steps).enumerate() {
-                *step = self.work(number, token, |_| {});
-            }
-            for (number, (&token, step)) in together.iter().zip(steps).enumerate() {
-                if let Some(step) = step {
-                    self.finish(number, token, step);
+            let mut unsent = 0;
+            for (number, &token) in together.iter().enumerate() {
+                steps[number] = self.work(number, token, |_| {});
+                unsent += self.buffers.rooms.get(number).answers.len();
+                if unsent >= UNSENT {
+                    self.finish_all(together, &mut steps);
+                    unsent = 0;
                 }
             }
+            self.finish_all(together, &mut steps);
         }
         ready.clear();
         self.ready = ready;
+    }
+
+    /// Answers those who have been served and not answered yet.
+    fn finish_all(&mut self, together: &[Token], steps: &mut [Option<Step>]) {
+        for (number, (&token, step)) in together.iter().zip(steps).enumerate() {
+            if let Some(step) = step.take() {
+                self.finish(number, token, step);
+            }
+        }
     }
 }
