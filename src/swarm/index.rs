@@ -1,5 +1,5 @@
 //! A hash index from keys to positions: the keys themselves stay where they are, in a dense
-//! vector of the caller's, and the index holds 4 bytes a slot.
+//! vector of the caller's, and the index holds 2 or 4 bytes a slot.
 //!
 //! Open addressing with linear probing. A slot holds a position in its low bits and, in those
 //! that are left over, a tag from the key's hash, so that hardly any key but the right one is
@@ -7,15 +7,11 @@
 //! fifths and grows by a quarter, which saves memory, and it grows a few slots at a time, with each
 //! insertion, because moving millions of entries in one go would stop the daemon's only thread.
 
-const EMPTY: u32 = u32::MAX;
-/// A slot of a table that is being emptied, already moved or removed.
-const MOVED: u32 = u32::MAX - 1;
+use super::table::{MOVED, SMALLEST, Table};
+
 /// Slots moved to the new table with each insertion or removal. The new table has room until the
-/// old one is empty (see [`Index::resize_if_needed`]).
+/// old one is empty (see [`Index::grow_if_needed`]).
 const STEP: usize = 32;
-const SMALLEST: usize = 16;
-/// Slots that one or two lines of the processor's cache hold.
-const SIDE_BY_SIDE: usize = 16;
 
 /// The index. Positions must be dense: smaller than the number of entries, but for the moment of
 /// an insertion.
@@ -28,19 +24,11 @@ pub(super) struct Index {
     moved: usize,
 }
 
-#[derive(Clone, Debug)]
-struct Table {
-    slots: Box<[u32]>,
-    /// How many low bits of a slot are the position.
-    position_bits: u32,
-    len: usize,
-}
-
 impl Index {
     /// An index with room for `entries`.
     pub fn with_capacity(entries: usize) -> Index {
         Index {
-            current: Table::with_slots(entries + entries / 2),
+            current: Table::with_slots(entries + entries / 3),
             old: Table::none(),
             moved: 0,
         }
@@ -78,7 +66,7 @@ impl Index {
 
     /// Adds a position that is not in the index. `hash_of` is the hash of the key at a position.
     pub fn insert(&mut self, hash: u64, position: usize, hash_of: impl Fn(usize) -> u64) {
-        self.resize_if_needed(&hash_of);
+        self.grow_if_needed(&hash_of);
         self.move_some(STEP, &hash_of);
         self.current.insert(hash, position);
     }
@@ -90,13 +78,13 @@ impl Index {
             None => self.take_from_old(hash, position),
         }
         self.move_some(STEP, &hash_of);
-        self.resize_if_needed(&hash_of);
+        self.shrink_if_needed(&hash_of);
     }
 
     /// The key at `from` is now at `to`.
     pub fn relocate(&mut self, hash: u64, from: usize, to: usize) {
         match self.current.slot_of(hash, from) {
-            Some(slot) => self.current.slots[slot] = self.current.value(hash, to),
+            Some(slot) => self.current.slots.set(slot, self.current.value(hash, to)),
             None => {
                 self.take_from_old(hash, from);
                 self.current.insert(hash, to);
@@ -108,28 +96,33 @@ impl Index {
         let slot = self.old.slot_of(hash, position);
         debug_assert!(slot.is_some(), "position {position} is not in the index");
         if let Some(slot) = slot {
-            self.old.slots[slot] = MOVED;
+            self.old.slots.set(slot, MOVED);
             self.old.len -= 1;
         }
     }
 
-    /// Begins to move to a larger or smaller table. With four fifths of S slots full, the new
-    /// 1.25 S slots take another 0.2 S entries, and the old table is empty after S / STEP calls.
-    fn resize_if_needed(&mut self, hash_of: &impl Fn(usize) -> u64) {
-        let (len, slots) = (self.len(), self.current.slots.len());
-        let too_small = len + 1 > slots / 5 * 4;
-        let too_large = slots > SMALLEST && len < slots / 4 && self.old.len == 0;
-        if too_small || too_large {
-            self.move_some(self.old.slots.len(), hash_of);
-            let wanted = if too_small {
-                slots + slots / 4
-            } else {
-                len * 2
-            };
-            let new = Table::with_slots(wanted);
-            self.old = std::mem::replace(&mut self.current, new);
-            self.moved = 0;
+    /// Begins to move to a larger table. With four fifths of S slots full, the new 1.25 S slots
+    /// take another 0.2 S entries, and the old table is empty after S / STEP calls.
+    fn grow_if_needed(&mut self, hash_of: &impl Fn(usize) -> u64) {
+        let slots = self.current.slots.len();
+        if self.len() + 1 > slots / 5 * 4 {
+            self.resize(slots + slots / 4, hash_of);
         }
+    }
+
+    /// For removals only: an index made with room for what is about to come is nearly empty too.
+    fn shrink_if_needed(&mut self, hash_of: &impl Fn(usize) -> u64) {
+        let (len, slots) = (self.len(), self.current.slots.len());
+        if slots > SMALLEST && len < slots / 4 && self.old.len == 0 {
+            self.resize(len * 2, hash_of);
+        }
+    }
+
+    fn resize(&mut self, slots: usize, hash_of: &impl Fn(usize) -> u64) {
+        self.move_some(self.old.slots.len(), hash_of);
+        let new = Table::with_slots(slots);
+        self.old = std::mem::replace(&mut self.current, new);
+        self.moved = 0;
     }
 
     fn move_some(&mut self, slots: usize, hash_of: &impl Fn(usize) -> u64) {
@@ -137,11 +130,12 @@ impl Index {
             return;
         }
         let end = self.old.slots.len().min(self.moved + slots);
-        for slot in &mut self.old.slots[self.moved..end] {
-            if *slot < MOVED {
-                let position = (*slot & low_bits(self.old.position_bits)) as usize;
+        for slot in self.moved..end {
+            let value = self.old.slots.get(slot);
+            if value < MOVED {
+                let position = self.old.position(value);
                 self.current.insert(hash_of(position), position);
-                *slot = MOVED;
+                self.old.slots.set(slot, MOVED);
                 self.old.len -= 1;
             }
         }
@@ -157,131 +151,9 @@ impl Index {
     }
 }
 
-fn low_bits(count: u32) -> u32 {
-    (1 << count) - 1
-}
-
-impl Table {
-    fn none() -> Table {
-        Table {
-            slots: Box::default(),
-            position_bits: 1,
-            len: 0,
-        }
-    }
-
-    fn with_slots(slots: usize) -> Table {
-        let slots = slots.max(SMALLEST);
-        // Two values are taken, and a full table is four fifths full: positions never reach them.
-        let position_bits = usize::BITS - (slots + 2).leading_zeros();
-        Table {
-            slots: vec![EMPTY; slots].into_boxed_slice(),
-            position_bits: position_bits.min(31),
-            len: 0,
-        }
-    }
-
-    /// Where the search for a hash begins: its upper half scaled to the number of slots.
-    fn home(&self, hash: u64) -> usize {
-        (((hash >> 32) * self.slots.len() as u64) >> 32) as usize
-    }
-
-    fn value(&self, hash: u64, position: usize) -> u32 {
-        debug_assert!(position < low_bits(self.position_bits) as usize - 1);
-        (hash as u32) << self.position_bits | position as u32
-    }
-
-    fn after(&self, slot: usize) -> usize {
-        if slot + 1 == self.slots.len() {
-            0
-        } else {
-            slot + 1
-        }
-    }
-
-    fn touch(&self, hash: u64) -> u32 {
-        self.slots.get(self.home(hash)).copied().unwrap_or(EMPTY)
-    }
-
-    /// Looks at no more slots than stand side by side in the processor's cache.
-    fn likely(&self, hash: u64) -> Option<usize> {
-        let tag = (hash as u32) << self.position_bits;
-        let mask = low_bits(self.position_bits);
-        let slots = self.slots.get(self.home(hash)..).unwrap_or_default();
-        let slots = slots.iter().take(SIDE_BY_SIDE);
-        let mut candidates = slots.take_while(|&&value| value != EMPTY);
-        let found = candidates.find(|&&value| value & !mask == tag && value != MOVED)?;
-        Some((found & mask) as usize)
-    }
-
-    fn each_match(&self, hash: u64, visit: &mut impl FnMut(usize) -> bool) -> bool {
-        let tag = (hash as u32) << self.position_bits;
-        let mask = low_bits(self.position_bits);
-        let mut slot = self.home(hash);
-        for _ in 0..self.slots.len() {
-            let value = self.slots[slot];
-            if value == EMPTY {
-                break;
-            }
-            if value & !mask == tag && value != MOVED && !visit((value & mask) as usize) {
-                return false;
-            }
-            slot = self.after(slot);
-        }
-        true
-    }
-
-    fn slot_of(&self, hash: u64, position: usize) -> Option<usize> {
-        if self.slots.is_empty() || position >= low_bits(self.position_bits) as usize - 1 {
-            return None;
-        }
-        let wanted = self.value(hash, position);
-        let mut slot = self.home(hash);
-        for _ in 0..self.slots.len() {
-            match self.slots[slot] {
-                EMPTY => return None,
-                value if value == wanted => return Some(slot),
-                _ => slot = self.after(slot),
-            }
-        }
-        None
-    }
-
-    fn insert(&mut self, hash: u64, position: usize) {
-        let value = self.value(hash, position);
-        let mut slot = self.home(hash);
-        while self.slots[slot] != EMPTY {
-            slot = self.after(slot);
-        }
-        self.slots[slot] = value;
-        self.len += 1;
-    }
-
-    /// Empties a slot and closes the gap, so that every search still finds its end.
-    fn remove(&mut self, slot: usize, hash_of: &impl Fn(usize) -> u64) {
-        let mask = low_bits(self.position_bits);
-        let mut gap = slot;
-        let mut slot = self.after(slot);
-        while self.slots[slot] != EMPTY {
-            let home = self.home(hash_of((self.slots[slot] & mask) as usize));
-            let stays = if gap < slot {
-                gap < home && home <= slot
-            } else {
-                gap < home || home <= slot
-            };
-            if !stays {
-                self.slots[gap] = self.slots[slot];
-                gap = slot;
-            }
-            slot = self.after(slot);
-        }
-        self.slots[gap] = EMPTY;
-        self.len -= 1;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::table::Slots;
     use super::*;
     use std::collections::HashSet;
 
@@ -321,6 +193,24 @@ mod tests {
                 self.index.relocate(hash(moved), self.keys.len(), position);
             }
         }
+
+        fn is_narrow(&self) -> bool {
+            matches!(self.index.current.slots, Slots::Narrow(_))
+        }
+
+        /// Whether slots are being moved from one width to the other; then every key is looked for.
+        fn is_changing_width(&self) -> bool {
+            let old = &self.index.old.slots;
+            let changing = !old.is_empty() && matches!(old, Slots::Narrow(_)) != self.is_narrow();
+            if changing {
+                for (position, &key) in self.keys.iter().enumerate() {
+                    assert_eq!(self.find(key), Some(position));
+                    let likely = self.index.likely(hash(key));
+                    assert!(likely.is_none_or(|likely| likely < self.keys.len()));
+                }
+            }
+            changing
+        }
     }
 
     #[test]
@@ -331,6 +221,7 @@ mod tests {
             index: Index::with_capacity(0),
         };
         let mut model = HashSet::new();
+        let (mut widening, mut narrowing) = (0, 0);
         for round in 0..12 {
             let growing = round % 3 != 2;
             for _ in 0..3_000 {
@@ -345,15 +236,19 @@ mod tests {
                     model.insert(key);
                 }
                 assert_eq!(dense.find(key).is_some(), model.contains(&key));
+                widening += usize::from(dense.is_changing_width());
             }
             for key in 0..20_000 {
                 assert_eq!(dense.find(key).is_some(), model.contains(&key), "{key}");
             }
             assert_eq!(dense.index.len(), model.len());
         }
+        assert!(!dense.is_narrow() && widening > STEP, "{widening} steps");
         for key in model {
             dense.remove(key);
+            narrowing += usize::from(dense.is_changing_width());
         }
+        assert!(dense.is_narrow() && narrowing > STEP, "{narrowing} steps");
         assert_eq!(dense.index.len(), 0);
         assert!(dense.index.current.slots.len() < 200);
     }

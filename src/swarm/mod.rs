@@ -30,6 +30,7 @@ mod scattered;
 mod selection;
 mod swarms;
 mod sweep;
+mod table;
 
 pub use address::{Address, HashKeys};
 pub use changes::Collection;
