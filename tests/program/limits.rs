@@ -126,6 +126,23 @@ fn a_client_that_reads_late_costs_the_others_nothing_and_gets_all_its_answers() 
     }
 }
 
+/// Nor does the kernel, which would take megabytes for each of them.
+#[test]
+fn what_is_answered_to_a_client_that_does_not_read_is_bounded() {
+    let daemon = Daemon::start(&Settings::default());
+    populate(&daemon, 1, 200, leecher);
+    let before = daemon.stats()["announces"].as_u64().unwrap();
+    let request = format!(
+        "GET {} HTTP/1.1\r\nHost: t\r\n\r\n",
+        leecher(9).set("numwant", 200).target()
+    );
+    let mut deaf = Client::connect_with_small_buffer(daemon.address());
+    deaf.flood(request.as_bytes(), Duration::from_millis(500));
+    let answered = daemon.stats()["announces"].as_u64().unwrap() - before;
+    let bytes = answered * 200 * 6;
+    assert!(bytes < 512 * 1024, "{bytes} bytes of answers wait for it");
+}
+
 /// Each turn of the loop has one piece of work for all of them together.
 #[test]
 fn a_crowd_of_greedy_clients_costs_the_others_little() {
