@@ -129,7 +129,7 @@ fn a_client_that_reads_late_costs_the_others_nothing_and_gets_all_its_answers() 
 /// Nor does the kernel, which would take megabytes for each of them.
 #[test]
 fn what_is_answered_to_a_client_that_does_not_read_is_bounded() {
-    let daemon = Daemon::start(&Settings::default());
+    let daemon = Daemon::start(&Settings::default().with_admin());
     populate(&daemon, 1, 200, leecher);
     let before = daemon.stats()["announces"].as_u64().unwrap();
     let request = format!(
