@@ -1,17 +1,22 @@
 //! Running out of file descriptors: who is connected is served on, nothing spins, and accepting
 //! goes on as soon as there is room.
 
-use crate::harness::{Client, Daemon, Settings, leecher};
+use crate::harness::{Client, Daemon, Settings, leecher, let_clock_go_on};
 use std::time::{Duration, Instant};
 
 const FILES: u32 = 128;
 
-/// Has more clients connect than the daemon has files for. One is served again and again, so that
-/// it is never the one that is idle for longest.
+/// Has more clients connect than the daemon has files for, each of which asks once. One is served
+/// again and again, so that it is never the one that is idle for longest.
 fn crowd(daemon: &Daemon, served: &mut Client) -> Vec<Client> {
-    let connect = |_| {
-        served.announce(&leecher(1));
-        daemon.connect()
+    let connect = |number| {
+        if number % 32 == 0 {
+            let_clock_go_on(Duration::from_millis(150));
+            served.announce(&leecher(1));
+        }
+        let mut one = daemon.connect();
+        one.announce(&leecher(1));
+        one
     };
     (0..2 * FILES).map(connect).collect()
 }

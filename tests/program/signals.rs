@@ -16,10 +16,14 @@ const END: Duration = Duration::from_secs(10);
 #[test]
 fn sigterm_and_sigint_end_with_exit_code_0() {
     for signal in [Signal::SIGTERM, Signal::SIGINT] {
-        let mut daemon = Daemon::start(&Settings::default());
+        let mut daemon = Daemon::start(&Settings::default().with_admin());
         let mut idle = daemon.connect();
         idle.announce(&leecher(1));
         let mut silent = daemon.connect();
+        // The kernel keeps it to itself for a second.
+        wait_until("the silent one to be seen", || {
+            daemon.stats()["connections"] == 2
+        });
         daemon.signal(signal);
         assert_eq!(daemon.wait_for_exit(END).code(), Some(0), "{signal}");
         idle.expect_closed();
