@@ -21,8 +21,8 @@ const SEND_BUFFER: usize = 64 * 1024;
 /// and one wake-up less, which is a third of what a connection for a single request costs.
 const DEFERRED: libc::c_int = 1;
 
-/// TCP_DEFER_ACCEPT of tcp(7): nix does not know it, but has the macro (and the unsafe call in it) for
-/// such options.
+/// TCP_DEFER_ACCEPT of tcp(7): nix does not know it, but has the macro (and the unsafe call in it)
+/// for such options.
 #[derive(Clone, Copy)]
 struct DeferAccept;
 nix::setsockopt_impl!(

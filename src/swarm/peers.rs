@@ -233,18 +233,7 @@ impl<A: Address> Peers<A> {
 
     /// Adds a peer whose address and port are not in here.
     pub fn insert(&mut self, class: Class, peer: Peer<A>, keys: &HashKeys) {
-        let at = self
-            .segments
-            .partition_point(|segment| segment.class < class);
-        if self
-            .segments
-            .get(at)
-            .is_none_or(|found| found.class != class)
-        {
-            let end = self.start_of(at);
-            self.segments.reserve_exact(1);
-            self.segments.insert(at, Segment { class, end });
-        }
+        let at = self.open(class);
         let (hot, cold) = split(peer);
         reserve_for_one_more(&mut self.hot);
         reserve_for_one_more(&mut self.cold);
@@ -309,32 +298,14 @@ impl<A: Address> Peers<A> {
             false => position == start as usize,
         };
         let alike = Class {
-            edition: class.edition,
+            edition: !segment.class.edition,
             ..segment.class
         };
         if class != alike || !stands_there {
             return false;
         }
-        let neighbor = if forward {
-            Some(at + 1)
-        } else {
-            at.checked_sub(1)
-        };
-        let neighbor =
-            neighbor.filter(|&at| self.segments.get(at).is_some_and(|one| one.class == class));
-        let (from, to) = match neighbor {
-            Some(neighbor) => (at, neighbor),
-            None => {
-                let (to, end) = if forward {
-                    (at + 1, segment.end)
-                } else {
-                    (at, start)
-                };
-                self.segments.reserve_exact(1);
-                self.segments.insert(to, Segment { class, end });
-                (if forward { at } else { at + 1 }, to)
-            }
-        };
+        let to = self.open(class);
+        let from = if forward { to - 1 } else { to + 1 };
         if forward {
             self.segments[from].end -= 1;
         } else {
@@ -344,6 +315,18 @@ impl<A: Address> Peers<A> {
             self.segments.remove(from);
         }
         true
+    }
+
+    /// The segment of a class, an empty one if nobody is in it yet.
+    fn open(&mut self, class: Class) -> usize {
+        let segments = &self.segments;
+        let at = segments.partition_point(|segment| segment.class < class);
+        if segments.get(at).is_none_or(|found| found.class != class) {
+            let end = self.start_of(at);
+            self.segments.reserve_exact(1);
+            self.segments.insert(at, Segment { class, end });
+        }
+        at
     }
 
     /// The position at which a segment begins.
