@@ -2,6 +2,7 @@
 
 use nix::sys::resource::{Resource, UsageWho, getrlimit, getrusage, setrlimit};
 use nix::unistd::{self, Gid, Group, Uid, User};
+use rustix::io::fcntl_dupfd_cloexec;
 use std::ffi::CString;
 use std::fs;
 use std::io::{self, Write as _};
@@ -16,6 +17,17 @@ pub fn raise_file_limit() -> io::Result<u64> {
         setrlimit(Resource::RLIMIT_NOFILE, hard, hard)?;
     }
     Ok(hard)
+}
+
+/// Has the kernel make room for so many open files now. Its table doubles whenever it is full, and
+/// in a process with threads whoever opens the file that no longer fits waits until all processors
+/// have let go of the old table: some ten milliseconds for a loop that waits for nothing.
+pub fn make_room_for_files(count: u64) -> io::Result<()> {
+    let last = i32::try_from(count.saturating_sub(1)).unwrap_or(i32::MAX);
+    let any = io::stderr();
+    // The table stays as large as the highest descriptor ever has made it.
+    fcntl_dupfd_cloexec(any, last).map(drop)?;
+    Ok(())
 }
 
 /// By how much threads that work for the loop are nicer than it.

@@ -97,8 +97,8 @@ pub(super) struct Connection {
     timed_out: bool,
     /// It has a place among those that go on in the next turn.
     pub queued: bool,
-    /// It has once sent more than is served in one go, or taken less than it was sent. From then
-    /// on those who have not go first.
+    /// It has once sent more than is served in one go (but for its first, which is short), or taken
+    /// less than it was sent. From then on those who have not go first.
     pub greedy: bool,
     registered: Option<Interest>,
     phase: Phase,
@@ -335,7 +335,11 @@ impl Connection {
             Status::Idle if self.session.requests() == 0 => Phase::Fresh,
             Status::Idle => Phase::Idle,
         };
-        self.greedy |= matches!(phase, Phase::Busy | Phase::Sending);
+        self.greedy |= match phase {
+            Phase::Busy => self.session.requests() > 1,
+            Phase::Sending => true,
+            _ => false,
+        };
         self.enter(phase, served, now);
         match phase {
             Phase::Sending => Progress::Waits,

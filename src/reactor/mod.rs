@@ -190,11 +190,13 @@ impl<R: Reload> Reactor<R> {
             registry.register(listener.source(), token, Interest::READABLE)?;
         }
         let now = Now::after_start(0);
+        let mut connections = Slots::default();
+        connections.reserve(most_connections(&parts.settings));
         Ok(Reactor {
             poll: parts.poll,
             signals,
             listeners,
-            connections: Slots::default(),
+            connections,
             promised: HashMap::new(),
             tracker: Tracker::new(parts.tracker, parts.groups, parts.seed, now),
             work: parts.work,
@@ -359,6 +361,7 @@ impl<R: Reload> Reactor<R> {
             self.reloading = false;
             if let Ok(reloaded) = result {
                 self.settings = reloaded.reactor;
+                self.connections.reserve(most_connections(&self.settings));
                 self.tracker
                     .handle_reload(reloaded.tracker, reloaded.groups);
             }
@@ -407,6 +410,13 @@ impl<R: Reload> Reactor<R> {
             }
         }
     }
+}
+
+/// Connections of both faces.
+fn most_connections(settings: &Settings) -> usize {
+    settings
+        .max_connections
+        .saturating_add(MAX_ADMIN_CONNECTIONS)
 }
 
 /// The calendar's present, in seconds since 1970.

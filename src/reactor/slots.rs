@@ -63,6 +63,12 @@ fn place(token: Token) -> (usize, u32) {
 }
 
 impl<T: Tenant> Slots<T> {
+    /// Makes room for so many tenants at the least, so that nobody waits for it when they come. The
+    /// memory that they do not use is not there.
+    pub fn reserve(&mut self, count: usize) {
+        self.slots.reserve(count.saturating_sub(self.slots.len()));
+    }
+
     /// How many tenants a face has.
     pub fn count(&self, face: Face) -> usize {
         self.counts[face as usize]

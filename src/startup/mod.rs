@@ -15,7 +15,7 @@ use crate::config::{self, Config, Settings};
 use crate::job::{StoreJob, StoreOutcome};
 use crate::logging::{self, CRITICAL, Log};
 use crate::panics::{self, survive};
-use crate::process::{Identity, PidFile, raise_file_limit, tell_ready};
+use crate::process::{Identity, PidFile, make_room_for_files, raise_file_limit, tell_ready};
 use crate::reactor::{self, Face, Listener, MAX_ADMIN_CONNECTIONS, Parts, Reactor};
 use crate::swarm::GroupNames;
 use crate::worker;
@@ -191,5 +191,9 @@ fn fit_connections(settings: &mut reactor::Settings, config: &Settings) {
             settings.max_connections,
         );
         settings.max_connections = room;
+    }
+    let wanted = (reserved + settings.max_connections as u64).min(files);
+    if let Err(error) = make_room_for_files(wanted) {
+        warn!("no room can be made for {wanted} open files ahead of time: {error}");
     }
 }

@@ -10,6 +10,9 @@ use std::mem::MaybeUninit;
 /// What a client sends ahead waits for the next turn, so that no connection has the loop to
 /// itself, and for the answers to be sent, so that nobody fills the memory with them.
 const MAX_REQUESTS: usize = 16;
+/// The same for a connection's first go: when a crowd comes at once, each of them is served one
+/// request before any is served more.
+const MAX_FIRST_REQUESTS: usize = 1;
 const MAX_ANSWERS: usize = 64 * 1024;
 
 /// Where requests are answered.
@@ -159,11 +162,15 @@ impl Session {
         answers: &mut Vec<u8>,
     ) -> (usize, Status) {
         let mut served = 0;
-        for _ in 0..MAX_REQUESTS {
-            if answers.len() >= MAX_ANSWERS {
+        let most = match self.requests {
+            0 => MAX_FIRST_REQUESTS,
+            _ => MAX_REQUESTS,
+        };
+        for number in 0.. {
+            let rest = &received[served..];
+            if !rest.is_empty() && (number == most || answers.len() >= MAX_ANSWERS) {
                 break;
             }
-            let rest = &received[served..];
             match self.serve_one(rest, service, answers) {
                 Ok(Some(length)) => served += length,
                 Ok(None) if self.input_ended => return (served, self.end(Status::Done)),
