@@ -2,6 +2,7 @@
 //! goes on as soon as there is room.
 
 use crate::harness::{Client, Daemon, Settings, leecher, let_clock_go_on};
+use std::fs;
 use std::time::{Duration, Instant};
 
 const FILES: u32 = 128;
@@ -65,4 +66,19 @@ fn serving_goes_on_without_file_descriptors() {
     drop(crowd);
     newcomer_is_served(&daemon);
     served.announce(&leecher(1));
+}
+
+/// The kernel's table is as large as it may have to be from the start: when it grows, the loop
+/// stands still (proc_pid_status(5), FDSize).
+#[test]
+fn no_connection_waits_for_room_in_the_table_of_files() {
+    let settings = Settings::default().server("max_connections: 3000");
+    let daemon = Daemon::start(&settings);
+    let status = format!("/proc/{}/status", daemon.id());
+    let status = fs::read_to_string(status).expect("the daemon's status");
+    let places = status
+        .lines()
+        .find_map(|line| line.strip_prefix("FDSize:"))
+        .and_then(|size| size.trim().parse::<u32>().ok());
+    assert!(places > Some(3000), "{places:?}");
 }

@@ -298,12 +298,30 @@ mod tests {
     }
 
     #[test]
-    fn a_flood_of_pipelined_requests_is_served_in_turns() {
+    fn a_flood_of_pipelined_requests_is_served_in_turns_of_which_the_first_is_short() {
         let input = b"GET /?x HTTP/1.1\r\n\r\n".repeat(100);
+        let mut session = Session::default();
         let mut answers = Vec::new();
-        let status = Session::default().receive(&input, &mut Echo, &mut answers);
-        assert_eq!(status, Status::Busy);
-        assert_eq!(serve(&[&input], false).0.matches("200 OK").count(), 100);
+        let mut turns = vec![session.receive(&input, &mut Echo, &mut answers)];
+        let mut served = vec![session.requests() as usize];
+        while turns.last() == Some(&Status::Busy) {
+            turns.push(session.resume(&mut Echo, &mut answers));
+            served.push(session.requests() as usize);
+        }
+        assert_eq!(turns.pop(), Some(Status::Idle));
+        assert_eq!(served[..3], [1, 1 + MAX_REQUESTS, 1 + 2 * MAX_REQUESTS]);
+        assert_eq!(served.last(), Some(&100));
+    }
+
+    #[test]
+    fn a_turn_that_ends_with_the_last_request_is_the_last() {
+        let mut session = Session::default();
+        let mut answers = Vec::new();
+        for count in [MAX_FIRST_REQUESTS, MAX_REQUESTS] {
+            let input = b"GET /?x HTTP/1.1\r\n\r\n".repeat(count);
+            let status = session.receive(&input, &mut Echo, &mut answers);
+            assert_eq!(status, Status::Idle);
+        }
     }
 
     #[test]
