@@ -184,23 +184,21 @@ struct Given<'a> {
 pub(super) fn announce(query: &[u8]) -> Result<Announce, Failure> {
     let mut given = Given::default();
     for piece in pieces(query) {
+        // Their first letters tell nearly all names apart, also from those that do not count.
+        let (value, place) = match piece {
+            [b'i', ..] => (value_of(piece, b"info_hash"), &mut given.info_hash),
+            [b'p', b'e', ..] => (value_of(piece, b"peer_id"), &mut given.peer_id),
+            [b'p', ..] => (value_of(piece, b"port"), &mut given.port),
+            [b'l', ..] => (value_of(piece, b"left"), &mut given.left),
+            [b'e', ..] => (value_of(piece, b"event"), &mut given.event),
+            [b'n', b'u', ..] => (value_of(piece, b"numwant"), &mut given.numwant),
+            [b'n', ..] => (value_of(piece, b"no_peer_id"), &mut given.no_peer_id),
+            [b'c', ..] => (value_of(piece, b"compact"), &mut given.compact),
+            _ => continue,
+        };
         // Of a parameter that is repeated the first counts.
-        if let Some(value) = value_of(piece, b"info_hash") {
-            given.info_hash.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"peer_id") {
-            given.peer_id.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"port") {
-            given.port.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"left") {
-            given.left.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"event") {
-            given.event.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"numwant") {
-            given.numwant.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"compact") {
-            given.compact.get_or_insert(value);
-        } else if let Some(value) = value_of(piece, b"no_peer_id") {
-            given.no_peer_id.get_or_insert(value);
+        if let Some(value) = value {
+            place.get_or_insert(value);
         }
     }
     let Given {
