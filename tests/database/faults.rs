@@ -1,10 +1,12 @@
 //! What an operator reads when the database cannot do what it should.
 
+use crate::harness::wait_until;
 use crate::mariadb::MariaDb;
 use crate::records::{CLOCK, changes, hash, peer, swarm};
 use crate::{Folder, allow, mysql, server_with_tables, sqlite};
 use btrt::config::Password;
 use btrt::worker::store::{Address, MySql, Place, Store, Trouble};
+use mysql::prelude::Queryable;
 use std::fs;
 use std::net::TcpListener;
 use std::time::Duration;
@@ -191,4 +193,39 @@ fn a_file_that_is_no_database_is_told() {
         Trouble::NoFile,
         &["cannot make the folder", "database.url"],
     );
+}
+
+/// An operator's own transaction holds a row until the server gives the daemon's up. That costs one
+/// more attempt and no connection, behind which all rows would have to be compared.
+#[test]
+fn a_write_that_another_transaction_was_in_the_way_of_is_made_again() {
+    let (server, _) = server_with_tables(&["--innodb-lock-wait-timeout=1"]);
+    let mut store = Store::new(Place::MySql(mysql(&server)));
+    store.write(&changes_of_a_swarm(), &CLOCK()).unwrap();
+    assert!(store.has_connected());
+    let mut operator = server.connect("root", None);
+    let update = "UPDATE btrt.torrents SET completed = 7";
+    operator.query_drop("BEGIN").unwrap();
+    operator.query_drop(update).unwrap();
+    let waits = || {
+        server.number(
+            "SELECT CAST(VARIABLE_VALUE AS SIGNED) FROM information_schema.GLOBAL_STATUS \
+             WHERE VARIABLE_NAME = 'INNODB_ROW_LOCK_WAITS'",
+        )
+    };
+    let before = waits();
+    let writing = std::thread::spawn(move || {
+        let written = store.write(&changes_of_a_swarm(), &CLOCK());
+        (written, store.has_connected())
+    });
+    wait_until("a second attempt that waits", || {
+        assert!(!writing.is_finished(), "nobody was in the way");
+        waits() >= before + 2
+    });
+    operator.query_drop("COMMIT").unwrap();
+    let (written, has_connected) = writing.join().unwrap();
+    let written = written.unwrap();
+    assert_eq!((written.swarms, written.peers), (1, 1_500));
+    assert!(!has_connected, "a new connection was made");
+    assert_eq!(server.number("SELECT COUNT(*) FROM btrt.peers"), 1_500);
 }

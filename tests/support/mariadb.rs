@@ -147,7 +147,8 @@ impl MariaDb {
         mysql::from_row(self.sql(sql).remove(0))
     }
 
-    fn connect(&self, user: &str, password: Option<&str>) -> Conn {
+    /// A connection of one's own.
+    pub fn connect(&self, user: &str, password: Option<&str>) -> Conn {
         let options = OptsBuilder::new().socket(Some(self.socket().to_string_lossy()));
         Conn::new(options.user(Some(user)).pass(password)).unwrap()
     }

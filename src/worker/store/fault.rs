@@ -13,6 +13,8 @@ pub enum Trouble {
     NoFile,
     /// Another program keeps the file to itself.
     Locked,
+    /// Another program works on the same rows; once more may do.
+    Clash,
     /// There are no tables, or no database to have them.
     NoTables,
     /// The tables are those of an older version.
@@ -46,6 +48,7 @@ impl Trouble {
                 "check the key database.url, and who may write that file and its folder"
             }
             Self::Locked => "find out which program keeps it locked",
+            Self::Clash => "find out which program works on its tables at the same time",
             Self::NoTables => "run `btrt db create`",
             Self::OldTables => "run `btrt db upgrade`",
             Self::NewTables => "use the btrt that made them, or another database.schema",

@@ -127,7 +127,8 @@ impl Store {
     }
 
     /// Writes changes in one transaction. Rows that the database refuses for what is in them are
-    /// left out, so that they do not keep all others waiting for good.
+    /// left out, so that they do not keep all others waiting for good. Where another program was in
+    /// the way, one more attempt is made on the same connection.
     pub fn write(&mut self, changes: &Changes, clock: &Clock) -> Result<Written, StoreError> {
         let (dialect, rows) = (self.place.dialect(), self.rows);
         let write_by = |rows| Writer {
@@ -136,16 +137,16 @@ impl Store {
             rows,
             written: Written::default(),
         };
-        let result =
-            self.with_tables(
-                |session| match write_by(Some(rows)).write(session, changes) {
-                    Err(error) if error.trouble == Trouble::Refused => {
-                        session.execute("ROLLBACK")?;
-                        write_by(None).write(session, changes)
-                    }
-                    result => result,
-                },
-            );
+        let result = self.with_tables(|session| {
+            let result = write_by(Some(rows)).write(session, changes);
+            let rows = match &result {
+                Err(error) if error.trouble == Trouble::Refused => None,
+                Err(error) if error.trouble == Trouble::Clash => Some(rows),
+                _ => return result,
+            };
+            session.execute("ROLLBACK")?;
+            write_by(rows).write(session, changes)
+        });
         // A disk may be too slow for many rows within the time-out, or a packet too large.
         self.rows = match result {
             Ok(_) => self.place.most_rows().min(rows * 2),

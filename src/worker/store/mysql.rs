@@ -180,6 +180,7 @@ fn trouble(error: &MySqlError) -> Trouble {
     match error.code {
         1040 | 1053 | 1203 | 1226 | 1927 => Trouble::Unreachable, // full of clients, or going down
         1044 | 1045 | 1130 | 1142 | 1143 | 1227 | 1698 => Trouble::Denied,
+        1205 | 1213 => Trouble::Clash, // waited too long for a lock, or chosen to end a deadlock
         1049 | 1146 => Trouble::NoTables,
         1290 | 1792 | 1836 => Trouble::ReadOnly,
         1021 | 1114 => Trouble::Full,
