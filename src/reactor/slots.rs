@@ -63,10 +63,11 @@ fn place(token: Token) -> (usize, u32) {
 }
 
 impl<T: Tenant> Slots<T> {
-    /// Makes room for so many tenants at the least, so that nobody waits for it when they come. The
-    /// memory that they do not use is not there.
+    /// Makes room for so many tenants, so that nobody waits for it when they come. The system gives
+    /// the memory as it is used; where it cannot promise that much, room is made as they come.
     pub fn reserve(&mut self, count: usize) {
-        self.slots.reserve(count.saturating_sub(self.slots.len()));
+        let more = count.saturating_sub(self.slots.len());
+        let _ = self.slots.try_reserve(more);
     }
 
     /// How many tenants a face has.

@@ -32,6 +32,9 @@ use std::time::Duration;
 /// File descriptors that are not for connections, nor for fetches: listeners, log, database.
 const RESERVED_FILES: u64 = 32;
 
+/// Files that the kernel is to have room for at the start, at most: 8 MiB of its memory.
+const MOST_FILES_AHEAD: u64 = 1 << 20;
+
 /// How long the database may take for one answer.
 const DATABASE_TIMEOUT: Duration = Duration::from_secs(10);
 /// One job for the database is out at a time, and brings its outcome and the news.
@@ -192,7 +195,8 @@ fn fit_connections(settings: &mut reactor::Settings, config: &Settings) {
         );
         settings.max_connections = room;
     }
-    let wanted = (reserved + settings.max_connections as u64).min(files);
+    let wanted = reserved.saturating_add(settings.max_connections as u64);
+    let wanted = wanted.min(files).min(MOST_FILES_AHEAD);
     if let Err(error) = make_room_for_files(wanted) {
         warn!("no room can be made for {wanted} open files ahead of time: {error}");
     }
