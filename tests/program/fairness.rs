@@ -12,9 +12,11 @@ const ANSWERS: u32 = 1500;
 /// held `drawn` of them, look like fair draws without replacement.
 ///
 /// The sum of squared deviations over the expected count, scaled for drawing without replacement,
-/// follows the chi-square distribution with one degree of freedom less than there are peers. The
-/// bounds lie at six standard deviations (Wilson and Hilferty's approximation), where chance
-/// alone fails about one run in 10^8. The lower one catches what is too even to be chance: a
+/// has the mean of a chi-square distribution with one degree of freedom less than there are peers.
+/// It spreads more widely, as peers are drawn in blocks of eight that stand side by side: those `k`
+/// places apart share `8 - k` of eight chances to be drawn, and the squares of these shares sum up
+/// to 5.375. The bounds lie at six standard deviations (Wilson and Hilferty's approximation), where
+/// chance alone fails about one run in 10^8. The lower one catches what is too even to be chance: a
 /// tracker that takes turns hands out the same lists in the same order to everybody.
 fn assert_fair(counts: &HashMap<SocketAddr, u32>, drawn: u32) {
     let peers = f64::from(PEERS_PER_NETWORK);
@@ -26,7 +28,7 @@ fn assert_fair(counts: &HashMap<SocketAddr, u32>, drawn: u32) {
     let never_seen = f64::from(PEERS_PER_NETWORK - u32::try_from(counts.len()).expect("few peers"));
     let statistic = (seen + never_seen * expected) * (peers - 1.0) / (peers - f64::from(drawn));
     let freedom = peers - 1.0;
-    let spread = 2.0 / (9.0 * freedom);
+    let spread = 2.0 / (9.0 * freedom / 5.375);
     let bound = |deviations: f64| freedom * (1.0 - spread + deviations * spread.sqrt()).powi(3);
     let fair = bound(-6.0)..bound(6.0);
     assert!(

@@ -3,12 +3,19 @@
 
 use super::target;
 use btrt::bittorrent::{Forwarded, Scheme, UpstreamRequest, Wants};
-use btrt::protocol::http::head::{MAX_FIELDS, parse};
+use btrt::protocol::http::head::{MAX_FIELDS, MAX_HEAD, parse};
 use btrt::protocol::http::{Reading, Request, query};
 use std::mem::MaybeUninit;
 use std::net::IpAddr;
 
+/// What stands around the query is longer in some forms than in others, and never so long.
+const AROUND: usize = 256;
+
 pub fn run(query: &[u8]) {
+    // A head may be too large in one form and not in another.
+    if query.len() > MAX_HEAD - AROUND {
+        return;
+    }
     // The request's end, wherever it stands, would be the end of the query.
     if query.iter().any(|&byte| byte <= b' ' || byte == 0x7f) {
         return;
