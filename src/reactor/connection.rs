@@ -336,7 +336,7 @@ impl Connection {
             Status::Idle => Phase::Idle,
         };
         self.greedy |= match phase {
-            Phase::Busy => self.session.requests() > 1,
+            Phase::Busy => self.session.is_past_first_go(),
             Phase::Sending => true,
             _ => false,
         };

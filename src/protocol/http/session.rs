@@ -142,6 +142,11 @@ impl Session {
         self.requests
     }
 
+    /// Whether more has been served than in a first go, which is short.
+    pub fn is_past_first_go(&self) -> bool {
+        self.requests as usize > MAX_FIRST_REQUESTS
+    }
+
     fn end(&mut self, status: Status) -> Status {
         self.unserved = Vec::new();
         self.ended = Some(status);
