@@ -55,14 +55,19 @@ impl Choice {
     }
 
     pub(super) fn push(&mut self, run: Run) {
-        self.len += run.len();
-        self.runs.push(run);
+        if !run.is_empty() {
+            self.len += run.len();
+            self.runs.push(run);
+        }
     }
 
     /// Takes so many peers back, the last of the first `runs` runs.
     pub(super) fn take_back(&mut self, peers: usize, runs: usize) {
         let mut left = peers;
         for run in self.runs[..runs].iter_mut().rev() {
+            if left == 0 {
+                break;
+            }
             let taken = left.min(run.len());
             run.positions.end -= taken as u32;
             left -= taken;

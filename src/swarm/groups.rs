@@ -55,7 +55,7 @@ pub struct Priority(pub u64);
 
 impl Priority {
     /// Of the group `other`; no other group has it, as it is beyond what can be configured.
-    pub const LAST: Priority = Priority(u64::MAX);
+    pub const LAST: Priority = Priority(1 << 32);
 
     /// As it was configured; `None` of `other`.
     pub fn configured(self) -> Option<u32> {

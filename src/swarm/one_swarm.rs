@@ -120,18 +120,23 @@ impl Swarm {
 
     /// Its peers by kind, and its finished downloads.
     pub fn counts(&self) -> Counts {
-        fn count<A: Address>(peers: &Peers<A>, seeders: bool) -> u32 {
-            let segments = peers.segments();
-            let wanted = segments.filter(|(class, _)| class.seeder == seeders);
-            wanted.map(|(_, range)| range.len() as u32).sum()
+        fn add<A: Address>(counts: &mut Counts, peers: &Peers<A>) {
+            for (class, range) in peers.segments() {
+                let kind = match class.seeder {
+                    true => &mut counts.seeders,
+                    false => &mut counts.leechers,
+                };
+                *kind += range.len() as u32;
+            }
         }
-        let of_kind = |seeders| {
-            count(&self.ipv4, seeders) + self.ipv6.as_ref().map_or(0, |peers| count(peers, seeders))
-        };
-        Counts {
-            seeders: of_kind(true),
-            leechers: of_kind(false),
+        let mut counts = Counts {
             completions: self.completions,
+            ..Counts::default()
+        };
+        add(&mut counts, &self.ipv4);
+        if let Some(peers) = &self.ipv6 {
+            add(&mut counts, peers);
         }
+        counts
     }
 }

@@ -179,16 +179,19 @@ impl<A: Address> Peers<A> {
     }
 
     fn each_at(&self, ip: A, keys: &HashKeys, mut visit: impl FnMut(usize, &Hot<A>)) {
-        let look_at = |at: usize| {
-            let peer = &self.hot[at];
+        let mut look_at = |at: usize, peer: &Hot<A>| {
             if peer.ip == ip {
                 visit(at, peer);
             }
-            true
         };
         match &self.index {
-            None => drop((0..self.hot.len()).all(look_at)),
-            Some(index) => index.each_match(keys.hash_address(ip), look_at),
+            None => (0..)
+                .zip(&self.hot)
+                .for_each(|(at, peer)| look_at(at, peer)),
+            Some(index) => index.each_match(keys.hash_address(ip), |at| {
+                look_at(at, &self.hot[at]);
+                true
+            }),
         }
     }
 

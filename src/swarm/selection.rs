@@ -88,18 +88,31 @@ pub struct Table<'a, A> {
 /// Peers of one class that the asker may be given.
 #[derive(Clone, Debug)]
 struct Candidates {
-    priority: Priority,
-    seeders: bool,
+    rank: Rank,
     table: u16,
     group: GroupId,
     range: Range<u32>,
 }
 
-impl Candidates {
-    fn kind(&self) -> (Priority, bool) {
-        (self.priority, self.seeders)
+/// A priority, and within it whether they are seeders, in one number: lists are sorted by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Rank(u64);
+
+impl Rank {
+    fn new(priority: Priority, seeders: bool) -> Rank {
+        Rank(priority.0 << 1 | u64::from(seeders))
     }
 
+    fn priority(self) -> Priority {
+        Priority(self.0 >> 1)
+    }
+
+    fn are_seeders(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
+
+impl Candidates {
     fn len(&self) -> u32 {
         self.range.end - self.range.start
     }
@@ -149,7 +162,8 @@ impl Selection {
 
         let mut unused = &candidates[..];
         while let Some(first) = unused.first() {
-            let same = |candidate: &&Candidates| candidate.priority == first.priority;
+            let priority = first.rank.priority();
+            let same = |candidate: &&Candidates| candidate.rank.priority() == priority;
             let (now, later) = unused.split_at(unused.iter().take_while(same).count());
             self.draw(now, wanted.places, &judge, random);
             unused = later;
@@ -157,13 +171,14 @@ impl Selection {
                 break;
             }
         }
-        let inside = self.chosen.len();
+        let limit = self.chosen.len() + reserved;
         let runs_inside = self.chosen.runs().len();
         // Seeders first: they have what a swarm that is cut off may lack.
         for seeders in [true, false] {
-            let alike = unused.chunk_by(|one, next| one.kind() == next.kind());
-            for alike in alike.filter(|alike| alike[0].seeders == seeders) {
-                self.draw(alike, inside + reserved, &judge, random);
+            for alike in unused.chunk_by(|one, next| one.rank == next.rank) {
+                if alike[0].rank.are_seeders() == seeders {
+                    self.draw(alike, limit, &judge, random);
+                }
             }
         }
         // All places were filled from inside; what came from outside takes some of them back.
@@ -181,22 +196,19 @@ impl Selection {
         groups: &PeerGroups,
     ) {
         self.candidates.clear();
-        let segments = tables.iter().zip(0..).flat_map(|(table, place)| {
-            let segments = table.peers.segments();
-            segments.map(move |(class, range)| (class, place, range))
-        });
-        for (class, table, range) in segments {
-            if class.is_for(asker.group, asker.seeder, groups) {
-                self.candidates.push(Candidates {
-                    priority: groups.priority(class.group),
-                    seeders: class.seeder,
-                    table,
-                    group: class.group,
-                    range: range.start as u32..range.end as u32,
-                });
+        for (place, table) in (0..).zip(tables) {
+            for (class, range) in table.peers.segments() {
+                if class.is_for(asker.group, asker.seeder, groups) {
+                    self.candidates.push(Candidates {
+                        rank: Rank::new(groups.priority(class.group), class.seeder),
+                        table: place,
+                        group: class.group,
+                        range: range.start as u32..range.end as u32,
+                    });
+                }
             }
         }
-        self.candidates.sort_by_key(Candidates::kind);
+        self.candidates.sort_by_key(|candidates| candidates.rank);
     }
 
     /// Adds peers of all of `candidates`, each as likely as any other, until `chosen` has `limit`
@@ -213,10 +225,16 @@ impl Selection {
         if places == 0 || total == 0 {
             return;
         }
+        let start = random.u32(0..total);
         let is_few = total as usize / 4 <= places;
         let block_length = if is_few { LONG_BLOCK } else { BLOCK };
+        // One block is enough, or all blocks are: they stand in a row.
+        if is_few && places <= LONG_BLOCK as usize || total as usize <= places {
+            let all = Stretch::at(candidates, start, total);
+            self.take(all, candidates, limit, judge);
+            return;
+        }
         let mut blocks = Scattered::new(total.div_ceil(block_length), random);
-        let start = random.u32(0..total);
         let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
         while looks > 0 {
             let mut stretches = [Stretch::default(); FETCHED_AHEAD];
@@ -233,14 +251,27 @@ impl Selection {
                 return;
             }
             looks = looks.saturating_sub(ahead * block_length as usize);
-            for stretch in &mut stretches[..ahead] {
-                while let Some((candidate, range)) = stretch.next(candidates) {
-                    judge.choose(candidate, range, limit, &mut self.chosen);
-                }
+            for stretch in &stretches[..ahead] {
+                self.take(*stretch, candidates, limit, judge);
                 if self.chosen.len() >= limit {
                     return;
                 }
             }
+        }
+    }
+
+    /// Adds those of a stretch who may be given to the asker, until `chosen` has `limit`.
+    fn take<A: Address>(
+        &mut self,
+        mut stretch: Stretch,
+        candidates: &[Candidates],
+        limit: usize,
+        judge: &Judge<'_, A>,
+    ) {
+        while self.chosen.len() < limit
+            && let Some((candidate, range)) = stretch.next(candidates)
+        {
+            judge.choose(candidate, range, limit, &mut self.chosen);
         }
     }
 }
@@ -256,41 +287,57 @@ struct Judge<'a, A> {
 impl<A: Address> Judge<'_, A> {
     /// Adds those of a candidate's peers who may be given to the asker, until there are `limit`.
     fn choose(&self, candidate: &Candidates, range: Range<u32>, limit: usize, chosen: &mut Choice) {
-        let room = limit.saturating_sub(chosen.len());
-        let (before, rest) = self.tables.split_at(candidate.table as usize);
-        let Table { peers, liveness } = rest[0];
+        let mut start = range.start;
+        while start < range.end && chosen.len() < limit {
+            let first_out = self.first_out(candidate.table, start..range.end);
+            let room = (limit - chosen.len()) as u32;
+            let end = first_out.min(start.saturating_add(room));
+            chosen.push(candidate.run(start..end));
+            start = first_out + 1;
+        }
+    }
+
+    /// The first peer of a table, from the beginning of a range on, who may not be given to the
+    /// asker; the end of the range if there is none.
+    fn first_out(&self, table: u16, range: Range<u32>) -> u32 {
+        let Table { peers, liveness } = self.tables[table as usize];
         let (gone, tag) = (liveness.latest_gone(), self.tag);
-        let own = self.asker.own;
-        let hot = peers.hot_of(range.start as usize..range.end as usize);
+        let own = self.asker.own.map(|(ip, _)| ip);
+        // Nearly all may be given, which is found out with one branch for each. That there are
+        // tables before this one is rare enough.
         let is_doubtful = |peer: &Hot<A>| {
-            let is_neighboring = own.is_some_and(|(ip, _)| ip == peer.ip);
-            (peer.last_announce <= gone) | (peer.tag == tag) | is_neighboring
+            (peer.last_announce <= gone) | (peer.tag == tag) | (Some(peer.ip) == own) | (table > 0)
         };
-        // Nearly always all of them can be taken. That is found out without a branch for each.
-        let any_doubt = hot.iter().fold(false, |any, peer| any | is_doubtful(peer));
-        if !any_doubt && before.is_empty() {
-            let end = range.end.min(range.start + room as u32);
-            chosen.push(candidate.run(range.start..end));
-            return;
-        }
-        for (peer, position) in hot.iter().zip(range.start..) {
-            // The id itself lies further away, and hardly ever has to be looked at.
-            let is_asker = (peer.tag == tag && peers.id(position as usize) == self.asker.id)
-                || own == Some((peer.ip, peer.port));
-            if peer.last_announce <= gone || is_asker {
-                continue;
-            }
-            let is_before = |table: &Table<'_, A>| {
-                let found = table.peers.find(peer.ip, peer.port, self.keys);
-                found.is_some()
+        let mut start = range.start;
+        while start < range.end {
+            let rest = peers.hot_of(start as usize..range.end as usize);
+            let Some(doubtful) = rest.iter().position(is_doubtful) else {
+                break;
             };
-            if !before.iter().any(is_before) {
-                if chosen.len() >= limit {
-                    return;
-                }
-                chosen.push(candidate.run(position..position + 1));
+            start += doubtful as u32;
+            if self.is_out(table, start) {
+                return start;
             }
+            start += 1;
         }
+        range.end
+    }
+
+    /// Whether the peer at this position of a table may not be given to the asker.
+    #[cold]
+    fn is_out(&self, table: u16, position: u32) -> bool {
+        let (before, rest) = self.tables.split_at(table as usize);
+        let Table { peers, liveness } = rest[0];
+        let peer = peers.hot(position as usize);
+        let is_here = |table: &Table<'_, A>| {
+            let found = table.peers.find(peer.ip, peer.port, self.keys);
+            found.is_some()
+        };
+        // The id itself lies further away, and hardly ever has to be looked at.
+        !liveness.is_alive(peer.last_announce)
+            || self.asker.own == Some((peer.ip, peer.port))
+            || (peer.tag == self.tag && peers.id(position as usize) == self.asker.id)
+            || before.iter().any(is_here)
     }
 
     /// Has the processor fetch stretches of peers. Nothing but that happens here, so that it can

@@ -117,7 +117,7 @@ impl Chooser<'_> {
         });
     }
 
-    /// Chooses peers of one family, and hands them on.
+    /// Chooses peers of one family, and hands them on, unless nobody ever told of any.
     pub fn choose<A: Family + Learnable>(
         &mut self,
         client: Client<'_>,
@@ -139,6 +139,9 @@ impl Chooser<'_> {
         let own = own.map(|peers| Table { peers, liveness });
         let learned = [sources.neighbors, sources.external];
         let [neighbors, external] = learned.map(|from| from.map(|one| one.table::<A>(self.now)));
+        if own.is_none() && neighbors.is_none() && external.is_none() {
+            return;
+        }
         let empty = crate::swarm::Peers::default();
         let nothing = Table {
             peers: &empty,
