@@ -48,27 +48,37 @@ impl<'a> Head<'a> {
             .map(|field| field.value)
     }
 
-    /// Whether the client wants the connection to stay open (RFC 9112, section 9.3). A request
-    /// that says it has a body ends it: nobody reads bodies here, and what follows would be taken
-    /// for the next request.
-    fn stays_open(&self) -> bool {
+    /// Takes note of the fields that decide how to go on: whom the client asks, and whether it wants
+    /// the connection to stay open (RFC 9112, section 9.3). A request that says it has a body ends
+    /// it: nobody reads bodies here, and what follows would be taken for the next request.
+    fn read_fields(&mut self) {
+        let mut host = None;
         let mut stays_open = !self.http_1_0;
+        let mut ends = false;
         for field in self.fields {
-            if field.name.eq_ignore_ascii_case("connection") {
-                for option in field.value.split(|&byte| byte == b',') {
-                    let option = option.trim_ascii();
-                    if option.eq_ignore_ascii_case(b"close") {
-                        return false;
+            // Nearly all clients write them like this, and it takes a while to see that any case
+            // will do.
+            let is = |name: &str| field.name == name || field.name.eq_ignore_ascii_case(name);
+            match field.name.len() {
+                4 if is("Host") => host = host.or(Some(field.value)),
+                10 if is("Connection") => match field.value {
+                    b"keep-alive" => stays_open = true,
+                    b"close" => ends = true,
+                    options => {
+                        for option in options.split(|&byte| byte == b',') {
+                            let option = option.trim_ascii();
+                            ends |= option.eq_ignore_ascii_case(b"close");
+                            stays_open |= option.eq_ignore_ascii_case(b"keep-alive");
+                        }
                     }
-                    stays_open |= option.eq_ignore_ascii_case(b"keep-alive");
-                }
-            } else if field.name.eq_ignore_ascii_case("transfer-encoding")
-                || (field.name.eq_ignore_ascii_case("content-length") && field.value != b"0")
-            {
-                return false;
+                },
+                14 if is("Content-Length") => ends |= field.value != b"0",
+                17 if is("Transfer-Encoding") => ends = true,
+                _ => {}
             }
         }
-        stays_open
+        self.host = self.host.or(host);
+        self.keep_alive = stays_open && !ends;
     }
 }
 
@@ -125,8 +135,7 @@ fn read<'a>(request: httparse::Request<'a, 'a>) -> Option<Head<'a>> {
         keep_alive: !http_1_0,
         fields: request.headers,
     };
-    head.keep_alive = head.stays_open();
-    head.host = authority.or_else(|| head.values("host").next());
+    head.read_fields();
     Some(head)
 }
 

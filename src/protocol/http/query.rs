@@ -94,6 +94,12 @@ pub fn value_of<'a, const N: usize>(piece: &'a [u8], name: &[u8; N]) -> Option<&
 
 /// Decodes a value of 20 bytes. The error is how many it has instead.
 pub fn decode_20(value: &[u8]) -> Result<[u8; 20], usize> {
+    // The ids of most clients have nothing to decode.
+    if let Ok(plain) = <[u8; 20]>::try_from(value)
+        && !plain.iter().fold(false, |any, &byte| any | (byte == b'%'))
+    {
+        return Ok(plain);
+    }
     let mut bytes = [0; 20];
     let mut rest = value;
     for (length, place) in bytes.iter_mut().enumerate() {
@@ -152,12 +158,11 @@ pub fn number(value: &[u8]) -> Option<i64> {
     }
     let mut number: i64 = 0;
     for digit in digits {
-        if !digit.is_ascii_digit() {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
             return None;
         }
-        number = number
-            .saturating_mul(10)
-            .saturating_add(i64::from(digit - b'0'));
+        number = number.saturating_mul(10).saturating_add(digit.into());
     }
     Some(if negative { -number } else { number })
 }
