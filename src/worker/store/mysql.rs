@@ -3,8 +3,11 @@
 //! One connection and no pool: after a read time-out the crate hands the late answer to the next
 //! query, so that a connection that failed is never used again.
 
+use super::clock::Clock;
 use super::fault::{StoreError, Trouble};
 use super::session::{Field, Row, Session};
+use super::sql;
+use crate::record::{PeerKey, PeerRecord, SwarmRecord};
 use mysql::prelude::Queryable;
 use mysql::{Conn, DriverError, Error, MySqlError, OptsBuilder, Value};
 use std::path::PathBuf;
@@ -44,6 +47,9 @@ pub enum Address {
 /// bent; every statement by itself, so that no reader holds old versions of rows for long.
 const INIT: &str = "SET time_zone = '+00:00', autocommit = 1, \
                     sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION'";
+
+/// Peers in one DELETE: servers differ in how deeply they nest conditions.
+const MOST_CONDITIONS: usize = 50;
 
 impl MySql {
     /// Connects to the schema.
@@ -126,6 +132,19 @@ impl Session for MySqlSession {
             row.unwrap().into_iter().map(field).collect()
         });
         rows.map_err(fault)
+    }
+
+    fn write_swarms(&mut self, swarms: &[&SwarmRecord], clock: &Clock) -> Result<(), StoreError> {
+        self.execute(&sql::upsert_swarms(swarms, clock)).map(drop)
+    }
+
+    fn write_peers(&mut self, peers: &[&PeerRecord], clock: &Clock) -> Result<(), StoreError> {
+        self.execute(&sql::upsert_peers(peers, clock)).map(drop)
+    }
+
+    fn delete_peers(&mut self, peers: &[&PeerKey]) -> Result<(), StoreError> {
+        let mut statements = peers.chunks(MOST_CONDITIONS).map(sql::delete_peers);
+        statements.try_for_each(|sql| self.execute(&sql).map(drop))
     }
 }
 

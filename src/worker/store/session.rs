@@ -1,6 +1,8 @@
-//! What a store needs of a database: somebody who takes SQL.
+//! What a store needs of a database: somebody who takes SQL, and rows in whatever way costs it least.
 
+use super::clock::Clock;
 use super::fault::StoreError;
+use crate::record::{PeerKey, PeerRecord, SwarmRecord};
 use std::fmt::Write;
 
 /// A connection. After an error other than a refused row nobody knows what state it is in: it is
@@ -11,6 +13,15 @@ pub(super) trait Session: Send {
 
     /// The rows of the answer; none if the statement has no answer.
     fn query(&mut self, sql: &str) -> Result<Vec<Row>, StoreError>;
+
+    /// Writes swarms: what is known already keeps its `first_seen`.
+    fn write_swarms(&mut self, swarms: &[&SwarmRecord], clock: &Clock) -> Result<(), StoreError>;
+
+    /// Writes peers.
+    fn write_peers(&mut self, peers: &[&PeerRecord], clock: &Clock) -> Result<(), StoreError>;
+
+    /// Removes peers; those that are not there are no error.
+    fn delete_peers(&mut self, peers: &[&PeerKey]) -> Result<(), StoreError>;
 
     /// Whether the database is no longer where it is expected, so that what it is told is lost. A
     /// server's connection ends with it.

@@ -24,8 +24,8 @@ pub(super) const DELETED_AT_ONCE: u64 = 10_000;
 /// that a MySQL takes at once unless told otherwise.
 const NAME_LENGTH: usize = 100;
 
-/// Writes swarms: what is known already keeps its `first_seen`.
-pub(super) fn upsert_swarms(dialect: Dialect, swarms: &[&SwarmRecord], clock: &Clock) -> String {
+/// Writes swarms to MySQL: what is known already keeps its `first_seen`.
+pub(super) fn upsert_swarms(swarms: &[&SwarmRecord], clock: &Clock) -> String {
     let mut sql = String::from(
         "INSERT INTO torrents (info_hash, seeders, leechers, completed, first_seen, last_seen) \
          VALUES ",
@@ -41,12 +41,12 @@ pub(super) fn upsert_swarms(dialect: Dialect, swarms: &[&SwarmRecord], clock: &C
         push(sql, format_args!(",'{seen}','{seen}')"));
     });
     let changing = ["seeders", "leechers", "completed", "last_seen"];
-    push_update(&mut sql, dialect, "info_hash", &changing);
+    push_update(&mut sql, &changing);
     sql
 }
 
-/// Writes peers.
-pub(super) fn upsert_peers(dialect: Dialect, peers: &[&PeerRecord], clock: &Clock) -> String {
+/// Writes peers to MySQL.
+pub(super) fn upsert_peers(peers: &[&PeerRecord], clock: &Clock) -> String {
     let mut sql = String::from(
         "INSERT INTO peers (info_hash, ip, port, peer_id, seeder, completed, peer_group, origin, \
          last_announce) VALUES ",
@@ -62,11 +62,9 @@ pub(super) fn upsert_peers(dialect: Dialect, peers: &[&PeerRecord], clock: &Cloc
         push_bytes(sql, &peer.peer_id.0);
         sql.push_str(if peer.seeder { ",1" } else { ",0" });
         sql.push_str(if peer.completed { ",1," } else { ",0," });
-        push_name(sql, dialect, &peer.group);
-        let origin = match peer.origin {
-            Origin::Announced => "announced",
-            Origin::Forwarded => "forwarded",
-        };
+        sql.push_str("_utf8 ");
+        push_bytes(sql, name(&peer.group).as_bytes());
+        let origin = origin(peer.origin);
         let announced = clock.date(peer.last_announce);
         push(sql, format_args!(",'{origin}','{announced}')"));
     });
@@ -78,7 +76,7 @@ pub(super) fn upsert_peers(dialect: Dialect, peers: &[&PeerRecord], clock: &Cloc
         "origin",
         "last_announce",
     ];
-    push_update(&mut sql, dialect, "info_hash, ip, port", &changing);
+    push_update(&mut sql, &changing);
     sql
 }
 
@@ -129,9 +127,9 @@ fn push_among(sql: &mut String, swarms: &[InfoHash]) {
     sql.push(')');
 }
 
-/// Appends a group's name as text. MySQL's old `utf8` has no place for characters beyond the basic
+/// A group's name as it is written. MySQL's old `utf8` has no place for characters beyond the basic
 /// plane: a replacement character stands for each.
-fn push_name(sql: &mut String, dialect: Dialect, name: &str) {
+pub(super) fn name(group: &str) -> String {
     let in_plane = |character| {
         if character > '\u{ffff}' {
             '\u{fffd}'
@@ -139,29 +137,22 @@ fn push_name(sql: &mut String, dialect: Dialect, name: &str) {
             character
         }
     };
-    let name: String = name.chars().take(NAME_LENGTH).map(in_plane).collect();
-    match dialect {
-        Dialect::MySql => {
-            sql.push_str("_utf8 ");
-            push_bytes(sql, name.as_bytes());
-        }
-        Dialect::Sqlite => {
-            sql.push_str("CAST(");
-            push_bytes(sql, name.as_bytes());
-            sql.push_str(" AS TEXT)");
-        }
+    group.chars().take(NAME_LENGTH).map(in_plane).collect()
+}
+
+/// How a peer came to be known, as it is written.
+pub(super) fn origin(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Announced => "announced",
+        Origin::Forwarded => "forwarded",
     }
 }
 
 /// Says what a row that is there already takes over from the new one.
-fn push_update(sql: &mut String, dialect: Dialect, key: &str, columns: &[&str]) {
-    match dialect {
-        Dialect::MySql => sql.push_str(" ON DUPLICATE KEY UPDATE "),
-        Dialect::Sqlite => push(sql, format_args!(" ON CONFLICT ({key}) DO UPDATE SET ")),
-    }
-    push_list(sql, columns, ", ", |sql, column| match dialect {
-        Dialect::MySql => push(sql, format_args!("{column} = VALUES({column})")),
-        Dialect::Sqlite => push(sql, format_args!("{column} = excluded.{column}")),
+fn push_update(sql: &mut String, columns: &[&str]) {
+    sql.push_str(" ON DUPLICATE KEY UPDATE ");
+    push_list(sql, columns, ", ", |sql, column| {
+        push(sql, format_args!("{column} = VALUES({column})"));
     });
 }
 

@@ -9,9 +9,6 @@ use crate::process::give_way;
 use crate::record::{Changes, PeerKey};
 use std::net::IpAddr;
 
-/// Peers in one DELETE; SQLite nests no more than 1,000 conditions.
-const MOST_CONDITIONS: usize = 50;
-
 /// What a [`Store::write`](super::Store::write) has written.
 #[derive(Clone, Debug, Default)]
 pub struct Written {
@@ -52,18 +49,17 @@ impl Writer<'_> {
             while session.execute(&peers)? >= DELETED_AT_ONCE {}
             session.execute(&sql::delete_swarms(swarms))?;
         }
-        for peers in gone_peers.chunks(rows.min(MOST_CONDITIONS)) {
-            session.execute(&sql::delete_peers(peers))?;
+        for peers in gone_peers.chunks(rows) {
+            give_way();
+            session.delete_peers(peers)?;
         }
         for swarms in swarms.chunks(rows) {
-            let sql = sql::upsert_swarms(dialect, swarms, clock);
-            if self.put(session, &sql)? {
+            if self.is_written(session.write_swarms(swarms, clock))? {
                 self.written.swarms += swarms.len();
             }
         }
         for peers in peers.chunks(rows) {
-            let sql = sql::upsert_peers(dialect, peers, clock);
-            if self.put(session, &sql)? {
+            if self.is_written(session.write_peers(peers, clock))? {
                 self.written.peers += peers.len();
             }
         }
@@ -71,15 +67,16 @@ impl Writer<'_> {
         Ok(self.written)
     }
 
-    fn put(&mut self, session: &mut dyn Session, sql: &str) -> Result<bool, StoreError> {
+    /// Counts and bears a refusal where there is only one row to be refused.
+    fn is_written(&mut self, result: Result<(), StoreError>) -> Result<bool, StoreError> {
         give_way();
-        match session.execute(sql) {
+        match result {
             Err(error) if error.trouble == Trouble::Refused && self.rows.is_none() => {
                 self.written.refused += 1;
                 self.written.refusal.get_or_insert(error);
                 Ok(false)
             }
-            result => result.map(|_| true),
+            result => result.map(|()| true),
         }
     }
 }
