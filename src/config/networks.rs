@@ -2,12 +2,17 @@
 //! file become one.
 
 use std::path::Path;
+use std::thread;
 
 use ipnet::IpNet;
 
 use super::cidr_file;
 use super::fault::Report;
 use super::settings::{PeerGroup, Settings};
+
+/// Comparisons between which others have their turn: a daemon that reads a routing table again has
+/// clients to serve.
+const COMPARED_AT_ONCE: usize = 16_384;
 
 /// Reads the CIDR files and tidies all lists.
 pub fn load(settings: &mut Settings, report: &mut Report<'_>) {
@@ -43,7 +48,14 @@ fn load_group(path: &str, group: &mut PeerGroup, report: &mut Report<'_>) {
             }
         }
     }
-    group.networks.sort_unstable();
+    let mut compared = 0_usize;
+    group.networks.sort_unstable_by(|one, other| {
+        compared = compared.wrapping_add(1);
+        if compared.is_multiple_of(COMPARED_AT_ONCE) {
+            thread::yield_now();
+        }
+        one.cmp(other)
+    });
     group.networks.dedup();
 }
 

@@ -23,19 +23,20 @@ const PAGE: usize = 10_000;
 
 /// Writes the file that this configuration names, and returns what to print.
 pub fn hash_list(path: &Path) -> Result<String, Error> {
-    let config = config::load(path).map_err(|faults| Error(faults.to_string()))?;
+    let mut config = config::load(path).map_err(|faults| Error(faults.to_string()))?;
     // Cron starts it again and again: a server that says nothing must not make them many.
     let place = database::place(&config, Some(DATABASE_TIMEOUT)).ok_or(Error(
         "database.url is none: there is nothing to read the hash list from. The running btrt \
          serves it as /hashlist.bin at the address of server.admin_listen"
             .to_owned(),
     ))?;
+    let groups = settings::groups(&mut config, &GroupNames::new());
     let keys = &config.settings.hashlist;
     let file = &keys.path;
     let stays = |why: String| Error(format!("{why}\n{} stays as it is", file.display()));
     let name = place.to_string();
     let lister = Lister {
-        groups: &settings::groups(&config, &GroupNames::new()),
+        groups: &groups,
         inside: Priority(keys.max_priority.into()),
         min_peers: keys.min_peers,
         expiry: config.settings.tracker.peer_expiry_interval,

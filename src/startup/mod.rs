@@ -71,7 +71,7 @@ pub fn run(path: &Path) -> Result<(), Error> {
     result
 }
 
-fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
+fn serve(path: &Path, mut config: Config, log: Log) -> Result<(), Error> {
     let failed = |what: &'static str| move |error| Error(format!("cannot {what}: {error}"));
     let signals = reactor::catch_signals().map_err(failed("catch signals"))?;
     info!("btrt {} starts with {}", crate::VERSION, path.display());
@@ -123,7 +123,7 @@ fn serve(path: &Path, config: Config, log: Log) -> Result<(), Error> {
         work: Work { pool, store },
         settings: reactor_settings,
         tracker: settings::tracker(&config, &instance),
-        groups: settings::groups(&config, &GroupNames::new()),
+        groups: settings::groups(&mut config, &GroupNames::new()),
         reload: Reloader::new(path, config.settings, instance, log, waker),
         seed: fastrand::u64(..),
     })

@@ -86,7 +86,7 @@ impl Reload for Reloader {
 
 impl Reading {
     fn read(&self, names: &GroupNames) -> Result<Reloaded, Faulty> {
-        let config = config::load(&self.path).map_err(|faults| {
+        let mut config = config::load(&self.path).map_err(|faults| {
             faults.iter().for_each(|fault| error!("{fault}"));
             error!("the configuration is faulty; the old one stays in force");
             Faulty
@@ -103,7 +103,7 @@ impl Reading {
         let reloaded = Reloaded {
             reactor,
             tracker: settings::tracker(&config, &self.instance),
-            groups: settings::groups(&config, names),
+            groups: settings::groups(&mut config, names),
         };
         self.log.change(&config.settings.logging);
         info!("the new configuration is in force");

@@ -316,7 +316,7 @@ mod tests {
 
     #[test]
     fn who_goes_after_being_collected_is_removed_by_the_next_transaction() {
-        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let groups = PeerGroups::default();
         let mut swarms = swarms();
         (1..=3).for_each(|swarm| announce(&mut swarms, swarm, 7, &groups));
 
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn what_changes_in_a_swarm_that_is_half_collected_is_collected_the_next_time() {
-        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let groups = PeerGroups::default();
         let mut swarms = swarms();
         (1..=20).for_each(|port| announce(&mut swarms, 1, port, &groups));
         let mut changes = no_changes();

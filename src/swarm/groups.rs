@@ -16,15 +16,15 @@ pub const OTHER: GroupId = GroupId(0);
 /// The name of [`OTHER`].
 pub const OTHER_NAME: &str = "other";
 
-/// What the operator says of a group.
+/// What the operator says of a group; its networks in whatever can be gone through.
 #[derive(Clone, Debug)]
-pub struct GroupDefinition {
+pub struct GroupDefinition<N = Vec<IpNet>> {
     /// Unique, and not `other`.
     pub name: String,
     /// Smaller numbers are handed out first.
     pub priority: u32,
     /// The group's networks, host bits cleared.
-    pub networks: Vec<IpNet>,
+    pub networks: N,
     /// Names of the other groups whose members may be given these peers; `None` is all.
     pub visible_to: Option<Vec<String>>,
 }
@@ -63,10 +63,20 @@ impl Priority {
     }
 }
 
+impl Default for PeerGroups {
+    /// No groups but [`OTHER`].
+    fn default() -> PeerGroups {
+        PeerGroups::new(Vec::<GroupDefinition>::new(), &GroupNames::new())
+    }
+}
+
 impl PeerGroups {
     /// Builds the tables. Names that `previous` knows keep their numbers, and new names get
     /// numbers that `previous` does not use.
-    pub fn new(definitions: Vec<GroupDefinition>, previous: &GroupNames) -> PeerGroups {
+    pub fn new<N: IntoIterator<Item = IpNet>>(
+        definitions: Vec<GroupDefinition<N>>,
+        previous: &GroupNames,
+    ) -> PeerGroups {
         let names = number(&definitions, previous);
         let mut groups: Vec<Option<Group>> = Vec::new();
         let mut set = |id: GroupId, group| {
@@ -172,7 +182,7 @@ impl PeerGroups {
 }
 
 /// Gives each name its number.
-fn number(definitions: &[GroupDefinition], previous: &GroupNames) -> GroupNames {
+fn number<N>(definitions: &[GroupDefinition<N>], previous: &GroupNames) -> GroupNames {
     let used: BTreeSet<GroupId> = previous.values().copied().collect();
     let mut free = (OTHER.0 + 1..).map(GroupId).filter(|id| !used.contains(id));
     let mut names = GroupNames::from([(OTHER_NAME.to_owned(), OTHER)]);

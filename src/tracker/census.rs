@@ -138,7 +138,7 @@ mod tests {
             full_scrape: true,
             ..Settings::default()
         };
-        let groups = PeerGroups::new(Vec::new(), &Default::default());
+        let groups = PeerGroups::default();
         Tracker::new(settings, groups, 1, Now::after_start(0))
     }
 

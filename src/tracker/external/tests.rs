@@ -4,7 +4,7 @@ use crate::tracker::Settings;
 
 fn swarms() -> (Swarms, PeerGroups) {
     let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
-    (swarms, PeerGroups::new(Vec::new(), &Default::default()))
+    (swarms, PeerGroups::default())
 }
 
 fn key(n: u32) -> ListKey {

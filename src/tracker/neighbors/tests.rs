@@ -91,7 +91,7 @@ fn tell(neighbors: &mut Neighbors, number: u8, peers: u8, now: u64) -> usize {
 
 fn tell_as(name: &str, neighbors: &mut Neighbors, number: u8, peers: u8, now: u64) -> usize {
     let swarms = Swarms::new(HashKeys(1, 2), Settings::default().rules);
-    let groups = PeerGroups::new(Vec::new(), &Default::default());
+    let groups = PeerGroups::default();
     let places = Places::new(&groups, 0, &swarms);
     let peers: Vec<_> = (0..peers)
         .map(|peer| SocketAddr::from(([192, 0, 2, peer], 6881)))
