@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 /// Which peer, in the order in which a database lists them: by info hash, then by the bytes of
 /// the address, then by port.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct PeerKey {
     /// Its swarm.
     pub info_hash: InfoHash,

@@ -15,6 +15,7 @@ use super::swarms::Swarms;
 use crate::bittorrent::InfoHash;
 use crate::record::{Changes, Origin, PeerKey, PeerRecord, SwarmRecord};
 use crate::time::Timestamp;
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Peers and swarms that are gone and of which the database has not been told. 26 bytes each: more
@@ -28,28 +29,76 @@ pub(super) struct Gone {
     pub wanted: bool,
     /// It may know peers that are not known here yet.
     pub loading: bool,
-    pub peers: Vec<PeerKey>,
-    pub swarms: Vec<InfoHash>,
+    peers: Vec<PeerKey>,
+    swarms: Vec<InfoHash>,
+    /// The same as `swarms`. Rows of the database are looked up here a thousand at a time, and the
+    /// list may be long.
+    set_of_swarms: HashSet<InfoHash>,
+    /// Peers that have left while the database was being loaded: its rows must not bring them back.
+    left: HashSet<PeerKey>,
     /// Some more are gone, nobody knows which.
     pub overflowed: bool,
 }
 
 impl Gone {
+    /// A peer has left.
     pub fn peer<A: Into<IpAddr>>(&mut self, info_hash: InfoHash, ip: A, port: u16) {
-        if self.has_room() {
-            let ip = ip.into();
-            self.peers.push(PeerKey {
-                info_hash,
-                ip,
-                port,
-            });
+        let ip = ip.into();
+        let key = PeerKey {
+            info_hash,
+            ip,
+            port,
+        };
+        if self.row_of_peer(key) && self.loading {
+            self.left.insert(key);
         }
     }
 
+    /// The database has a row of a peer that is not there. Says whether there was room to note it.
+    pub fn row_of_peer(&mut self, key: PeerKey) -> bool {
+        let has_room = self.has_room();
+        if has_room {
+            self.peers.push(key);
+        }
+        has_room
+    }
+
+    /// A swarm has no peers any more.
     pub fn swarm(&mut self, info_hash: InfoHash) {
         if self.has_room() {
             self.swarms.push(info_hash);
+            self.set_of_swarms.insert(info_hash);
         }
+    }
+
+    /// Whether a peer has left while the database was being loaded.
+    pub fn has_left(&self, key: &PeerKey) -> bool {
+        self.left.contains(key)
+    }
+
+    /// Whether a swarm is among those that the database is to be told of.
+    pub fn has_swarm(&self, info_hash: &InfoHash) -> bool {
+        self.set_of_swarms.contains(info_hash)
+    }
+
+    /// These are back, and nothing is to be told of them.
+    pub fn return_swarms(&mut self, returned: &HashSet<InfoHash>) {
+        if !returned.is_empty() {
+            self.swarms.retain(|hash| !returned.contains(hash));
+            self.set_of_swarms.retain(|hash| !returned.contains(hash));
+        }
+    }
+
+    /// All that the database knew has been read.
+    fn end_loading(&mut self) {
+        self.loading = false;
+        self.left = HashSet::new();
+    }
+
+    fn hand_over(&mut self, changes: &mut Changes) {
+        changes.gone_peers.append(&mut self.peers);
+        changes.gone_swarms.append(&mut self.swarms);
+        self.set_of_swarms = HashSet::new();
     }
 
     fn has_room(&mut self) -> bool {
@@ -88,7 +137,7 @@ impl Swarms {
 
     /// All that the database knew has been handed to [`Swarms::compare_peers`].
     pub fn end_loading(&mut self) {
-        self.gone.loading = false;
+        self.gone.end_loading();
     }
 
     /// Whether more peers have gone than could be remembered, since the last comparison began.
@@ -118,8 +167,7 @@ impl Swarms {
         // Whoever goes after something was collected belongs to the next transaction: this one
         // removes first and writes then, and would bring what it has collected back to life.
         if changes.peers.is_empty() && changes.swarms.is_empty() {
-            changes.gone_peers.append(&mut self.gone.peers);
-            changes.gone_swarms.append(&mut self.gone.swarms);
+            self.gone.hand_over(changes);
         }
         let mut budget = budget;
         collection.swarms_left = collection.swarms_left.min(self.swarms.len());

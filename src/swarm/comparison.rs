@@ -29,33 +29,23 @@ impl Swarms {
         groups: &PeerGroups,
         liveness: Liveness,
     ) {
-        let key = |peer: &PeerKey| (peer.info_hash, peer.ip, peer.port);
-        let gone: HashSet<_> = self.gone.peers.iter().map(key).collect();
-        let gone_swarms: HashSet<_> = self.gone.swarms.iter().copied().collect();
         let mut returned = HashSet::new();
         for record in records {
-            let may_return = restore && !gone.contains(&key(&record.key));
+            let may_return = restore && !self.gone.has_left(&record.key);
             let known = match record.key.ip {
                 IpAddr::V4(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
                 IpAddr::V6(ip) => self.compare_peer(&record, ip, may_return, groups, liveness),
             };
-            if known && gone_swarms.contains(&record.key.info_hash) {
+            if known && self.gone.has_swarm(&record.key.info_hash) {
                 returned.insert(record.key.info_hash);
             }
             if !known {
-                let PeerKey {
-                    info_hash,
-                    ip,
-                    port,
-                } = record.key;
-                self.gone.peer(info_hash, ip, port);
+                self.gone.row_of_peer(record.key);
             }
         }
         // Told that it is gone, the database would remove those as well who have just been found
         // in it, and whom nobody will write again.
-        if !returned.is_empty() {
-            self.gone.swarms.retain(|hash| !returned.contains(hash));
-        }
+        self.gone.return_swarms(&returned);
     }
 
     /// Returns whether the peer is known, by now.
