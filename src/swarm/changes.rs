@@ -95,6 +95,7 @@ impl Gone {
         self.left = HashSet::new();
     }
 
+    /// The database is about to be told.
     fn hand_over(&mut self, changes: &mut Changes) {
         changes.gone_peers.append(&mut self.peers);
         changes.gone_swarms.append(&mut self.swarms);

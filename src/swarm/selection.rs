@@ -289,10 +289,11 @@ impl<A: Address> Judge<'_, A> {
     fn choose(&self, candidate: &Candidates, range: Range<u32>, limit: usize, chosen: &mut Choice) {
         let mut start = range.start;
         while start < range.end && chosen.len() < limit {
-            let first_out = self.first_out(candidate.table, start..range.end);
             let room = (limit - chosen.len()) as u32;
-            let end = first_out.min(start.saturating_add(room));
-            chosen.push(candidate.run(start..end));
+            let end = range.end.min(start.saturating_add(room));
+            let first_out = self.first_out(candidate.table, start..end);
+            chosen.push(candidate.run(start..first_out));
+            // Where nobody is out, the range has come to its end, or the room has.
             start = first_out + 1;
         }
     }

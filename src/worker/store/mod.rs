@@ -2,7 +2,8 @@
 //!
 //! There is one [`Store`]. What it says to a database is the same SQL for all of them but for a few
 //! words (`sql`), so that a database is just somebody who takes SQL (`session`): `mysql` and
-//! `sqlite` connect, pass it on and tell what the errors mean.
+//! `sqlite` connect, pass it on and tell what the errors mean. Only rows of changes are written by
+//! each in its own way: many in a statement to a server, one by one to a file.
 
 mod clock;
 mod fault;
@@ -29,8 +30,8 @@ use sql::Dialect;
 use std::fmt;
 use writer::Writer;
 
-/// Rows in a statement: as many as one can send at once without a packet that is too large. With a
-/// file, where nothing is sent, more than a few save nothing.
+/// Rows in a statement: as many as one can send at once without a packet that is too large. To a
+/// file nothing is sent, and after so many the loop has its turn.
 const MOST_ROWS: usize = 1_000;
 const MOST_ROWS_OF_A_FILE: usize = 64;
 
