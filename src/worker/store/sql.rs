@@ -1,4 +1,5 @@
-//! The statements, in the SQL that MySQL since 5.1, MariaDB and SQLite have in common.
+//! The statements, in the SQL that MySQL since 5.1, MariaDB and SQLite have in common; those that
+//! write rows are MySQL's and MariaDB's alone (`sqlite` has its own).
 //!
 //! All values are literals of numbers, dates and hexadecimal digits: nothing that came from a
 //! client or a configuration can be anything else than a value.

@@ -54,11 +54,13 @@ impl Writer<'_> {
             session.delete_peers(peers)?;
         }
         for swarms in swarms.chunks(rows) {
+            give_way();
             if self.is_written(session.write_swarms(swarms, clock))? {
                 self.written.swarms += swarms.len();
             }
         }
         for peers in peers.chunks(rows) {
+            give_way();
             if self.is_written(session.write_peers(peers, clock))? {
                 self.written.peers += peers.len();
             }
@@ -67,9 +69,8 @@ impl Writer<'_> {
         Ok(self.written)
     }
 
-    /// Counts and bears a refusal where there is only one row to be refused.
+    /// Whether rows were written: a refusal is counted and borne where there was only one row.
     fn is_written(&mut self, result: Result<(), StoreError>) -> Result<bool, StoreError> {
-        give_way();
         match result {
             Err(error) if error.trouble == Trouble::Refused && self.rows.is_none() => {
                 self.written.refused += 1;
