@@ -1,31 +1,42 @@
 //! Numbers in an order that chance decides, without a list of them.
 
-/// The numbers below another one, in an order of which there are very many and that takes no
-/// memory: steps of an odd width lead past all numbers below a power of two, and so does
-/// multiplying them by an odd one; those that are too large are passed over.
+/// The numbers below another one, each of them once, in an order that takes no memory. They are
+/// cut into parts of equal length: first comes one number of each part, which one is for chance to
+/// say, then the next of each, and so on. There are no numbers that are drawn in vain, which a
+/// processor could not foresee, and which would cost it more than all the rest.
 pub(super) struct Scattered {
     end: u32,
-    mask: u32,
-    next: u64,
-    width: u32,
+    /// The logarithm of how many parts there are.
+    part_bits: u32,
+    /// Which part is next, and how many numbers each has given before.
+    part: u32,
+    round: u32,
+    /// What chance says of the next part, of the first, and from one to the next: a step of a
+    /// random width makes any two of them as good as independent.
+    chance: u32,
     first: u32,
-    factor: u32,
-    shift: u32,
+    width: u32,
 }
 
 impl Scattered {
-    pub(super) fn new(end: u32, random: &mut fastrand::Rng) -> Scattered {
-        let mask = end.next_power_of_two() - 1;
-        let (one, other) = (random.u64(..), random.u64(..));
+    /// Numbers below `end`, of which the first `apart` and more come from different parts, or from
+    /// as many as there are numbers.
+    pub(super) fn new(end: u32, apart: u32, random: &mut fastrand::Rng) -> Scattered {
+        let chance = random.u64(..);
+        let first = chance as u32;
         Scattered {
             end,
-            mask,
-            next: 0,
-            width: one as u32 | 1,
-            first: (one >> 32) as u32,
-            factor: other as u32 | 1,
-            shift: (mask.count_ones() / 2).max(1),
+            part_bits: apart.next_power_of_two().trailing_zeros(),
+            part: 0,
+            round: 0,
+            chance: first,
+            first,
+            width: (chance >> 32) as u32,
         }
+    }
+
+    fn begin_of(&self, part: u32) -> u32 {
+        (u64::from(part) * u64::from(self.end) >> self.part_bits) as u32
     }
 }
 
@@ -33,39 +44,87 @@ impl Iterator for Scattered {
     type Item = u32;
 
     fn next(&mut self) -> Option<u32> {
-        while self.next <= u64::from(self.mask) {
-            let number = self.width.wrapping_mul(self.next as u32);
-            let number = number.wrapping_add(self.first) & self.mask;
-            // Without this, what comes next to each other would always be as far apart.
-            let number = number ^ number >> self.shift;
-            let number = number.wrapping_mul(self.factor) & self.mask;
-            self.next += 1;
-            if number < self.end {
-                return Some(number);
+        loop {
+            if self.part >> self.part_bits == 1 {
+                self.part = 0;
+                self.round += 1;
+                self.chance = self.first;
+            }
+            // No part is longer than this.
+            if self.round > self.end >> self.part_bits {
+                return None;
+            }
+            let (begin, end) = (self.begin_of(self.part), self.begin_of(self.part + 1));
+            let length = end - begin;
+            let number = begin + scaled(self.chance, length) + self.round;
+            self.part += 1;
+            self.chance = self.chance.wrapping_add(self.width);
+            if self.round < length {
+                return Some(if number < end {
+                    number
+                } else {
+                    number - length
+                });
             }
         }
-        None
     }
+}
+
+/// A number out of all 32 bits, as one below `end`.
+fn scaled(number: u32, end: u32) -> u32 {
+    (u64::from(number) * u64::from(end) >> 32) as u32
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::collections::HashSet;
 
     #[test]
     fn scattered_numbers_come_once_each_and_in_many_orders() {
         let mut random = fastrand::Rng::with_seed(5);
         for end in [1, 2, 3, 7, 8, 9, 125, 1_000] {
-            let mut orders = std::collections::HashSet::new();
-            for _ in 0..200 {
-                let order: Vec<u32> = Scattered::new(end, &mut random).collect();
-                let mut sorted = order.clone();
-                sorted.sort_unstable();
-                assert!(sorted.into_iter().eq(0..end));
-                orders.insert(order);
+            for apart in [1, 3, 8, 100] {
+                let mut orders = HashSet::new();
+                for _ in 0..200 {
+                    let order: Vec<u32> = Scattered::new(end, apart, &mut random).collect();
+                    let mut sorted = order.clone();
+                    sorted.sort_unstable();
+                    assert!(sorted.into_iter().eq(0..end), "{end}, {apart}: {order:?}");
+                    orders.insert(order);
+                }
+                if end >= 125 && apart == 8 {
+                    assert!(orders.len() > 195, "{end}: {}", orders.len());
+                }
             }
-            if end >= 125 {
-                assert!(orders.len() > 195, "{end}: {}", orders.len());
+        }
+    }
+
+    #[test]
+    fn any_two_numbers_of_different_parts_meet_as_often_as_any_others() {
+        let mut random = fastrand::Rng::with_seed(6);
+        let mut met = [[0_u32; 16]; 16];
+        for _ in 0..64_000 {
+            let drawn: Vec<u32> = Scattered::new(16, 4, &mut random).take(4).collect();
+            for &one in &drawn {
+                for &other in &drawn {
+                    met[one as usize][other as usize] += 1;
+                }
+            }
+        }
+        for (one, meetings) in met.iter().enumerate() {
+            for (other, &times) in meetings.iter().enumerate() {
+                let expected = match () {
+                    () if one == other => 16_000.0,
+                    () if one / 4 == other / 4 => 0.0,
+                    () => 4_000.0,
+                };
+                // Six standard deviations, and no more where the expectation is certain.
+                let bound = 6.0 * f64::sqrt(expected);
+                assert!(
+                    (f64::from(times) - expected).abs() <= bound,
+                    "{one}, {other}: {times}"
+                );
             }
         }
     }

@@ -234,11 +234,12 @@ impl Selection {
             self.take(all, candidates, limit, judge);
             return;
         }
-        let mut blocks = Scattered::new(total.div_ceil(block_length), random);
+        let blocks_for = |peers: u32| peers.div_ceil(block_length);
+        let mut blocks = Scattered::new(blocks_for(total), blocks_for(places as u32), random);
         let mut looks = LOOKS.max(places * LOOKS_PER_PLACE);
         while looks > 0 {
             let mut stretches = [Stretch::default(); FETCHED_AHEAD];
-            let needed = (limit - self.chosen.len()).div_ceil(block_length as usize);
+            let needed = blocks_for((limit - self.chosen.len()) as u32) as usize;
             let mut ahead = 0;
             for (stretch, block) in stretches.iter_mut().take(needed).zip(&mut blocks) {
                 let first = block * block_length;
