@@ -39,6 +39,6 @@ pub use groups::{GroupDefinition, GroupId, GroupNames, OTHER, OTHER_NAME, PeerGr
 pub use marks::{Mark, Marks, Stamp};
 pub use one_swarm::{Family, Swarm};
 pub use peer::{Class, Peer};
-pub use peers::{Located, Peers};
+pub use peers::Peers;
 pub use selection::{Asker, Liveness, Selection, Table, Wanted};
 pub use swarms::{Arrival, Rules, Swarms, Totals};

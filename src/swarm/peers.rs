@@ -40,17 +40,6 @@ pub struct Peers<A> {
     index: Option<Box<Index>>,
 }
 
-/// Where a peer is, and who else has its address.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Located {
-    /// The peer itself.
-    pub position: Option<usize>,
-    /// How many peers have its address, itself included.
-    pub same_address: usize,
-    /// Which of these announced the longest time ago.
-    pub oldest: Option<usize>,
-}
-
 impl<A> Default for Peers<A> {
     fn default() -> Self {
         Peers {
@@ -146,24 +135,19 @@ impl<A: Address> Peers<A> {
         }
     }
 
-    /// The same, together with all others of that address.
-    pub fn locate(&self, ip: A, port: u16, keys: &HashKeys) -> Located {
-        let mut located = Located {
-            position: None,
-            same_address: 0,
-            oldest: None,
-        };
+    /// Who has to go so that another peer of this address may come, where no more than `most` are
+    /// wanted: the one that announced the longest time ago. `None` if there is room.
+    pub fn crowded_out(&self, ip: A, most: usize, keys: &HashKeys) -> Option<usize> {
+        let mut count = 0;
+        let mut oldest: Option<usize> = None;
         self.each_at(ip, keys, |at, peer| {
-            located.same_address += 1;
-            if peer.port == port {
-                located.position = Some(at);
-            }
-            let oldest = located.oldest.map(|oldest| &self.hot[oldest]);
-            if oldest.is_none_or(|oldest| peer.last_announce < oldest.last_announce) {
-                located.oldest = Some(at);
+            count += 1;
+            let before = oldest.map(|oldest| &self.hot[oldest]);
+            if before.is_none_or(|before| peer.last_announce < before.last_announce) {
+                oldest = Some(at);
             }
         });
-        located
+        oldest.filter(|_| count >= most)
     }
 
     /// The peer of this address that announced last.

@@ -209,8 +209,7 @@ impl Swarms {
     ) -> (GroupId, Option<usize>) {
         let mut slot = self.place(info_hash);
         let peers = slot.and_then(|slot| A::peers(&self.swarms[slot]));
-        let located = peers.map(|peers| peers.locate(arrival.ip, arrival.port, &self.keys));
-        let position = located.as_ref().and_then(|located| located.position);
+        let position = peers.and_then(|peers| peers.find(arrival.ip, arrival.port, &self.keys));
         let known = peers.zip(position).map(|(peers, at)| peers.class(at));
         let group = match known {
             Some(class) if class.edition == self.edition => class.group,
@@ -258,10 +257,10 @@ impl Swarms {
                 (group, Some(slot))
             }
             _ => {
-                let crowd = located.filter(|located| {
-                    located.same_address >= self.rules.max_peers_per_address.max(1)
-                });
-                if let (Some(slot), Some(oldest)) = (slot, crowd.and_then(|crowd| crowd.oldest)) {
+                let most = self.rules.max_peers_per_address;
+                let oldest =
+                    peers.and_then(|peers| peers.crowded_out(arrival.ip, most, &self.keys));
+                if let (Some(slot), Some(oldest)) = (slot, oldest) {
                     self.remove::<A>(slot, oldest);
                 } else if self.totals.peers() >= self.rules.max_peers {
                     if !self.make_room(slot) {

@@ -123,19 +123,17 @@ fn add<A: Address>(
     until: Timestamp,
     places: Places<'_>,
 ) {
-    let located = peers.locate(ip, port, places.keys);
-    if let Some(position) = located.position {
+    if let Some(position) = peers.find(ip, port, places.keys) {
         let mut known = peers.get(position);
         known.last_announce = known.last_announce.max(until);
         known.id = source.id();
         peers.set(position, known);
         return;
     }
-    if located.same_address >= places.rules.max_peers_per_address.max(1) {
-        // Or whoever tells of many ports of one address points a whole list at it.
-        if let Some(oldest) = located.oldest {
-            peers.remove(oldest, places.keys);
-        }
+    // Or whoever tells of many ports of one address points a whole list at it.
+    let most = places.rules.max_peers_per_address;
+    if let Some(oldest) = peers.crowded_out(ip, most, places.keys) {
+        peers.remove(oldest, places.keys);
     } else if peers.len() >= MAX_LEARNED {
         let first = (0..peers.len()).min_by_key(|&at| peers.get(at).last_announce);
         if let Some(first) = first {

@@ -31,7 +31,6 @@ fn check(peers: &Peers<Ipv4Addr>, model: &BTreeMap<(Ipv4Addr, u16), Class>, keys
     for (&(ip, port), &class) in model {
         let position = peers.find(ip, port, keys).unwrap();
         assert_eq!(peers.class(position), class);
-        assert_eq!(peers.locate(ip, port, keys).position, Some(position));
     }
 }
 
@@ -74,7 +73,7 @@ fn peers_come_go_and_change_class_as_in_a_map() {
 }
 
 #[test]
-fn locating_counts_the_address_and_names_its_oldest() {
+fn an_address_that_is_full_gives_up_its_oldest() {
     let keys = HashKeys(3, 4);
     let class = Class {
         group: OTHER,
@@ -96,8 +95,11 @@ fn locating_counts_the_address_and_names_its_oldest() {
         assert_eq!(peers.get(peers.latest(ip, &keys).unwrap()).port, 12);
         let nobody = Ipv4Addr::new(127, 0, 0, 2);
         assert!(peers.latest(nobody, &keys).is_none());
-        let located = peers.locate(ip, 99, &keys);
-        assert_eq!((located.position, located.same_address), (None, 3));
-        assert_eq!(peers.get(located.oldest.unwrap()).port, 11);
+        for most in 0..=3 {
+            let oldest = peers.crowded_out(ip, most, &keys).unwrap();
+            assert_eq!(peers.get(oldest).port, 11);
+        }
+        assert!(peers.crowded_out(ip, 4, &keys).is_none());
+        assert!(peers.crowded_out(nobody, 0, &keys).is_none());
     }
 }
