@@ -36,7 +36,7 @@ impl Scattered {
     }
 
     fn begin_of(&self, part: u32) -> u32 {
-        (u64::from(part) * u64::from(self.end) >> self.part_bits) as u32
+        scaled(part, self.part_bits, self.end)
     }
 }
 
@@ -56,7 +56,7 @@ impl Iterator for Scattered {
             }
             let (begin, end) = (self.begin_of(self.part), self.begin_of(self.part + 1));
             let length = end - begin;
-            let number = begin + scaled(self.chance, length) + self.round;
+            let number = begin + scaled(self.chance, u32::BITS, length) + self.round;
             self.part += 1;
             self.chance = self.chance.wrapping_add(self.width);
             if self.round < length {
@@ -70,9 +70,9 @@ impl Iterator for Scattered {
     }
 }
 
-/// A number out of all 32 bits, as one below `end`.
-fn scaled(number: u32, end: u32) -> u32 {
-    (u64::from(number) * u64::from(end) >> 32) as u32
+/// What part of `end` a number is if it is that part of all numbers of so many bits.
+fn scaled(number: u32, bits: u32, end: u32) -> u32 {
+    ((u64::from(number) * u64::from(end)) >> bits) as u32
 }
 
 #[cfg(test)]
