@@ -14,6 +14,7 @@ use super::index::Index;
 use super::marks::{Mark, Marks};
 use super::peer::{Class, Cold, Hot, Peer, split};
 use crate::bittorrent::PeerId;
+use std::cmp::Ordering;
 use std::ops::Range;
 
 /// Up to this many peers are scanned: 24 cache lines that the processor fetches ahead, and that
@@ -265,43 +266,45 @@ impl<A: Address> Peers<A> {
         (class, removed)
     }
 
-    /// Puts a peer into another class.
+    /// Puts a peer into another class. Of each segment on the way there one peer moves from its one
+    /// end to its other; where the peer stands at the end of its own, and the other is the next,
+    /// nobody does.
     pub fn reclassify(&mut self, position: usize, class: Class, keys: &HashKeys) {
-        if !self.shift_to_edition(position, class) {
-            let (_, peer) = self.remove(position, keys);
-            self.insert(class, peer, keys);
-        }
-    }
-
-    /// Classes that differ by their edition alone are neighbors, so that the peer that stands where
-    /// their segments meet changes from one to the other without being moved. Says whether it was
-    /// that easy.
-    fn shift_to_edition(&mut self, position: usize, class: Class) -> bool {
-        let at = self.segment_of(position);
-        let (start, segment) = (self.start_of(at), self.segments[at]);
-        let forward = class > segment.class;
-        let stands_there = match forward {
-            true => position + 1 == segment.end as usize,
-            false => position == start as usize,
-        };
-        let alike = Class {
-            edition: !segment.class.edition,
-            ..segment.class
-        };
-        if class != alike || !stands_there {
-            return false;
-        }
         let to = self.open(class);
-        let from = if forward { to - 1 } else { to + 1 };
-        if forward {
-            self.segments[from].end -= 1;
-        } else {
-            self.segments[to].end += 1;
+        let from = self.segment_of(position);
+        let destination = match to.cmp(&from) {
+            Ordering::Greater => self.start_of(to) as usize - 1,
+            Ordering::Less => self.segments[to].end as usize,
+            Ordering::Equal => return,
+        };
+        let (hot, cold) = (self.hot[position], self.cold[position]);
+        let hash = keys.hash_address(hot.ip);
+        // Meanwhile the index has it where nobody is: of two entries for one place it could take the
+        // one for the other.
+        let aside = self.hot.len();
+        if destination != position {
+            self.relocate(hash, position, aside);
+        }
+        let mut gap = position;
+        for segment in from..to {
+            self.segments[segment].end -= 1;
+            let last = self.segments[segment].end as usize;
+            self.move_peer(last, gap, keys);
+            gap = last;
+        }
+        for segment in (to..from).rev() {
+            let first = self.segments[segment].end as usize;
+            self.segments[segment].end += 1;
+            self.move_peer(first, gap, keys);
+            gap = first;
+        }
+        if destination != position {
+            (self.hot[gap], self.cold[gap]) = (hot, cold);
+            self.relocate(hash, aside, gap);
         }
         if self.segments[from].end == self.start_of(from) {
             self.segments.remove(from);
         }
-        true
     }
 
     /// The segment of a class, an empty one if nobody is in it yet.
@@ -332,9 +335,13 @@ impl<A: Address> Peers<A> {
         if from != to {
             self.hot[to] = self.hot[from];
             self.cold[to] = self.cold[from];
-            if let Some(index) = &mut self.index {
-                index.relocate(keys.hash_address(self.hot[to].ip), from, to);
-            }
+            self.relocate(keys.hash_address(self.hot[to].ip), from, to);
+        }
+    }
+
+    fn relocate(&mut self, hash: u64, from: usize, to: usize) {
+        if let Some(index) = &mut self.index {
+            index.relocate(hash, from, to);
         }
     }
 

@@ -40,8 +40,9 @@ fn peers_come_go_and_change_class_as_in_a_map() {
     let mut random = fastrand::Rng::with_seed(11);
     let mut peers = Peers::default();
     let mut model = BTreeMap::new();
-    for round in 0..6_000 {
-        let ip = Ipv4Addr::new(127, 0, 0, random.u8(0..40));
+    let mut indexed = [0, 0];
+    for round in 0..12_000 {
+        let ip = Ipv4Addr::new(127, 0, 0, random.u8(0..80));
         let port = random.u16(1..5);
         let class = Class {
             group: GroupId(random.u16(0..3)),
@@ -60,16 +61,18 @@ fn peers_come_go_and_change_class_as_in_a_map() {
                 assert_eq!((peer.ip, peer.port), (ip, port));
                 assert_eq!(model.remove(&(ip, port)), Some(was));
             }
-            None if round / 1_000 % 2 == 0 => {
+            None if round / 2_000 % 2 == 0 => {
                 peers.insert(class, peer(ip, port, round), &keys);
                 model.insert((ip, port), class);
             }
             None => {}
         }
+        indexed[usize::from(peers.index.is_some())] += 1;
         if round % 16 == 0 {
             check(&peers, &model, &keys);
         }
     }
+    assert!(indexed.iter().all(|&rounds| rounds > 1_000), "{indexed:?}");
 }
 
 #[test]
