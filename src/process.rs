@@ -30,10 +30,10 @@ pub fn make_room_for_files(count: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// By how much threads that work for the loop are nicer than it. Where the loop and others of its
-/// priority want the same processor all the time, such a thread has about a thirtieth of it left,
-/// which is enough to write some thousand rows a second.
-const NICENESS: i32 = 15;
+/// By how much threads that work for the loop are nicer than it. Where the loop, or any other
+/// program, wants the same processor all the time, such a thread has a tenth of it left, and a
+/// reload or a write takes ten times as long. More would keep too much from them.
+const NICENESS: i32 = 10;
 
 /// Has the calling thread stand back for the loop, where they have to share a processor: what it
 /// does can wait, and clients cannot. (Linux counts nice values by thread: nice(2).)

@@ -18,6 +18,10 @@ fn a_thousand_reloads_with_good_and_broken_files_cost_nobody_anything() {
     for number in 1..=50 {
         client.announce(&leecher(number));
     }
+    let lines_with = |text: &str| {
+        let lines = daemon.log_lines();
+        lines.iter().filter(|line| line.contains(text)).count()
+    };
     let mut memory = 0;
     for round in 1..=1000_u32 {
         let text = match round % 4 {
@@ -28,11 +32,22 @@ fn a_thousand_reloads_with_good_and_broken_files_cost_nobody_anything() {
                 .tracker(&format!("interval: {}", 1000 + round))
                 .to_yaml(daemon.folder()),
         };
+        // Signals that come while the file is read lead to one reading more: now and then it is
+        // waited for, and in between they come as fast as they can.
+        let outcome = match round % 40 {
+            0 => Some("the old one stays in force"),
+            2 => Some("the new configuration is in force"),
+            _ => None,
+        };
+        let before = outcome.map(lines_with);
         fs::write(daemon.configuration(), text).unwrap();
         daemon.signal(Signal::SIGHUP);
         let reply = client.announce(&leecher(round % 50 + 1));
         assert_eq!(reply.counts(), [0, 50, 0]);
         assert_eq!(reply.peers().len(), 49);
+        if let Some(outcome) = outcome {
+            wait_until(outcome, || Some(lines_with(outcome)) > before);
+        }
         if round == 200 {
             memory = figure(&daemon, "VmRSS:");
         }
@@ -41,10 +56,6 @@ fn a_thousand_reloads_with_good_and_broken_files_cost_nobody_anything() {
     wait_until("the last file to be in force", || {
         (450..=550).contains(&client.announce(&leecher(1)).integer("interval"))
     });
-    let lines = daemon.log_lines();
-    let count = |text: &str| lines.iter().filter(|line| line.contains(text)).count();
-    assert!(count("is in force") > 20, "{}", count("is in force"));
-    assert!(count("the old one stays in force") > 20);
     // Whoever reads the file ends; what it read is let go.
     wait_until("the threads to end", || figure(&daemon, "Threads:") < 25);
     let grown = figure(&daemon, "VmRSS:").saturating_sub(memory);
