@@ -139,28 +139,36 @@ impl<A: Address> Peers<A> {
     /// Who has to go so that another peer of this address may come, where no more than `most` are
     /// wanted: the one that announced the longest time ago. `None` if there is room.
     pub fn crowded_out(&self, ip: A, most: usize, keys: &HashKeys) -> Option<usize> {
-        let mut count = 0;
-        let mut oldest: Option<usize> = None;
-        self.each_at(ip, keys, |at, peer| {
-            count += 1;
-            let before = oldest.map(|oldest| &self.hot[oldest]);
-            if before.is_none_or(|before| peer.last_announce < before.last_announce) {
-                oldest = Some(at);
-            }
+        let (count, oldest) = self.foremost_at(ip, keys, |one, other| {
+            one.last_announce < other.last_announce
         });
         oldest.filter(|_| count >= most)
     }
 
     /// The peer of this address that announced last.
     pub fn latest(&self, ip: A, keys: &HashKeys) -> Option<usize> {
-        let mut latest: Option<usize> = None;
-        self.each_at(ip, keys, |at, peer| {
-            let before = latest.map(|latest| &self.hot[latest]);
-            if before.is_none_or(|before| peer.last_announce > before.last_announce) {
-                latest = Some(at);
-            }
+        let (_, latest) = self.foremost_at(ip, keys, |one, other| {
+            one.last_announce > other.last_announce
         });
         latest
+    }
+
+    /// How many peers have this address, and which of them goes before all others.
+    fn foremost_at(
+        &self,
+        ip: A,
+        keys: &HashKeys,
+        goes_before: impl Fn(&Hot<A>, &Hot<A>) -> bool,
+    ) -> (usize, Option<usize>) {
+        let mut count = 0;
+        let mut foremost: Option<usize> = None;
+        self.each_at(ip, keys, |at, peer| {
+            count += 1;
+            if foremost.is_none_or(|foremost| goes_before(peer, &self.hot[foremost])) {
+                foremost = Some(at);
+            }
+        });
+        (count, foremost)
     }
 
     fn each_at(&self, ip: A, keys: &HashKeys, mut visit: impl FnMut(usize, &Hot<A>)) {
@@ -227,15 +235,9 @@ impl<A: Address> Peers<A> {
         reserve_for_one_more(&mut self.cold);
         self.hot.push(hot);
         self.cold.push(cold);
-        // The first of each later segment moves to its end and leaves its place to the one before.
-        let mut gap = self.hot.len() - 1;
-        for later in (at + 1..self.segments.len()).rev() {
-            let first = self.segments[later - 1].end as usize;
-            self.segments[later].end += 1;
-            self.move_peer(first, gap, keys);
-            gap = first;
-        }
-        self.segments[at].end += 1;
+        let last = self.segments.len() - 1;
+        self.segments[last].end += 1;
+        let gap = self.move_gap_back(self.hot.len() - 1, at..last, keys);
         (self.hot[gap], self.cold[gap]) = (hot, cold);
         self.index_new(gap, keys);
     }
@@ -250,18 +252,10 @@ impl<A: Address> Peers<A> {
             let hash = keys.hash_address(removed.ip);
             index.remove(hash, position, |at| keys.hash_address(hot[at].ip));
         }
-        let mut gap = position;
-        for segment in at..self.segments.len() {
-            self.segments[segment].end -= 1;
-            let last = self.segments[segment].end as usize;
-            self.move_peer(last, gap, keys);
-            gap = last;
-        }
+        self.move_gap_on(position, at..self.segments.len(), keys);
         self.hot.pop();
         self.cold.pop();
-        if self.segments[at].end == self.start_of(at) {
-            self.segments.remove(at);
-        }
+        self.close_if_empty(at);
         self.give_memory_back();
         (class, removed)
     }
@@ -285,26 +279,14 @@ impl<A: Address> Peers<A> {
         if destination != position {
             self.relocate(hash, position, aside);
         }
-        let mut gap = position;
-        for segment in from..to {
-            self.segments[segment].end -= 1;
-            let last = self.segments[segment].end as usize;
-            self.move_peer(last, gap, keys);
-            gap = last;
-        }
-        for segment in (to..from).rev() {
-            let first = self.segments[segment].end as usize;
-            self.segments[segment].end += 1;
-            self.move_peer(first, gap, keys);
-            gap = first;
-        }
+        // One of these ranges is empty.
+        let gap = self.move_gap_on(position, from..to, keys);
+        let gap = self.move_gap_back(gap, to..from, keys);
         if destination != position {
             (self.hot[gap], self.cold[gap]) = (hot, cold);
             self.relocate(hash, aside, gap);
         }
-        if self.segments[from].end == self.start_of(from) {
-            self.segments.remove(from);
-        }
+        self.close_if_empty(from);
     }
 
     /// The segment of a class, an empty one if nobody is in it yet.
@@ -329,6 +311,34 @@ impl<A: Address> Peers<A> {
     fn segment_of(&self, position: usize) -> usize {
         self.segments
             .partition_point(|segment| segment.end as usize <= position)
+    }
+
+    /// Gives the gap, a place in the first of these segments, to the segment behind the last of
+    /// them: the last peer of each fills it, and leaves the next. Returns where it is then.
+    fn move_gap_on(&mut self, gap: usize, segments: Range<usize>, keys: &HashKeys) -> usize {
+        segments.fold(gap, |gap, segment| {
+            self.segments[segment].end -= 1;
+            let last = self.segments[segment].end as usize;
+            self.move_peer(last, gap, keys);
+            last
+        })
+    }
+
+    /// Gives the gap, a place in the segment behind these, to the first of them: the first peer of
+    /// each that follows fills it, and leaves the next. Returns where it is then.
+    fn move_gap_back(&mut self, gap: usize, segments: Range<usize>, keys: &HashKeys) -> usize {
+        segments.rev().fold(gap, |gap, segment| {
+            let first = self.segments[segment].end as usize;
+            self.segments[segment].end += 1;
+            self.move_peer(first, gap, keys);
+            first
+        })
+    }
+
+    fn close_if_empty(&mut self, segment: usize) {
+        if self.segments[segment].end == self.start_of(segment) {
+            self.segments.remove(segment);
+        }
     }
 
     fn move_peer(&mut self, from: usize, to: usize, keys: &HashKeys) {

@@ -8,12 +8,10 @@ pub(super) struct Scattered {
     end: u32,
     /// The logarithm of how many parts there are.
     part_bits: u32,
-    /// Which part is next, and how many numbers each has given before.
-    part: u32,
-    round: u32,
-    /// What chance says of the next part, of the first, and from one to the next: a step of a
-    /// random width makes any two of them as good as independent.
-    chance: u32,
+    /// How many parts have been asked, each once in a round.
+    asked: u32,
+    /// What chance says of the first part, and by how much it differs from one part to the next: a
+    /// step of a random width makes any two of them as good as independent.
     first: u32,
     width: u32,
 }
@@ -23,14 +21,11 @@ impl Scattered {
     /// as many as there are numbers.
     pub(super) fn new(end: u32, apart: u32, random: &mut fastrand::Rng) -> Scattered {
         let chance = random.u64(..);
-        let first = chance as u32;
         Scattered {
             end,
             part_bits: apart.next_power_of_two().trailing_zeros(),
-            part: 0,
-            round: 0,
-            chance: first,
-            first,
+            asked: 0,
+            first: chance as u32,
             width: (chance >> 32) as u32,
         }
     }
@@ -45,21 +40,18 @@ impl Iterator for Scattered {
 
     fn next(&mut self) -> Option<u32> {
         loop {
-            if self.part >> self.part_bits == 1 {
-                self.part = 0;
-                self.round += 1;
-                self.chance = self.first;
-            }
+            let round = self.asked >> self.part_bits;
+            let part = self.asked - (round << self.part_bits);
             // No part is longer than this.
-            if self.round > self.end >> self.part_bits {
+            if round > self.end >> self.part_bits {
                 return None;
             }
-            let (begin, end) = (self.begin_of(self.part), self.begin_of(self.part + 1));
+            self.asked += 1;
+            let (begin, end) = (self.begin_of(part), self.begin_of(part + 1));
             let length = end - begin;
-            let number = begin + scaled(self.chance, u32::BITS, length) + self.round;
-            self.part += 1;
-            self.chance = self.chance.wrapping_add(self.width);
-            if self.round < length {
+            let chance = self.first.wrapping_add(self.width.wrapping_mul(part));
+            let number = begin + scaled(chance, u32::BITS, length) + round;
+            if round < length {
                 return Some(if number < end {
                     number
                 } else {
