@@ -39,7 +39,6 @@ fn parse(path: &Path, bytes: &[u8]) -> CidrFile {
     let mut networks = Vec::new();
     let (mut faults, mut warnings) = (FirstFew::default(), FirstFew::default());
     for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        // A daemon that reads a routing table again has clients to serve.
         if number % 1024 == 0 {
             thread::yield_now();
         }

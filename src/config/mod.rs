@@ -27,6 +27,7 @@ mod words;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use document::Document;
 use fault::Report;
@@ -42,6 +43,10 @@ pub use values::{DatabaseUrl, LogLevel, Password, PortRange, TimeOfDay, TrackerM
 
 /// Peer groups by the hundred fit in; a routing table belongs in a CIDR file.
 const LARGEST: u64 = 1 << 20;
+
+/// Bytes of a file that are read before others have their turn: a daemon that reads a routing table
+/// again has clients to serve.
+const READ_AT_ONCE: u64 = 256 << 10;
 
 /// A password file holds a line.
 const LARGEST_PASSWORD_FILE: u64 = 4 << 10;
@@ -91,7 +96,9 @@ fn parse(path: &Path, folder: &Path, bytes: &[u8]) -> Result<Config, Faults> {
 fn read_capped(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut file = File::open(path)?.take(largest.saturating_add(1));
-    file.read_to_end(&mut bytes)?;
+    while file.by_ref().take(READ_AT_ONCE).read_to_end(&mut bytes)? > 0 {
+        thread::yield_now();
+    }
     if bytes.len() as u64 > largest {
         let text = format!("it is larger than {} KiB", largest >> 10);
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, text));

@@ -35,11 +35,11 @@ pub fn load(settings: &mut Settings, report: &mut Report<'_>) {
 }
 
 fn load_group(path: &str, group: &mut PeerGroup, report: &mut Report<'_>) {
-    group.networks.clone_from(&group.cidr_list);
     if let Some(file) = &group.cidr_file {
         match cidr_file::read(file) {
             Ok(read) => {
-                group.networks.extend(read.networks);
+                // Taken and not copied: there may be a million.
+                group.networks = read.networks;
                 report.extend(read.faults, read.warnings);
             }
             Err(error) => {
@@ -48,6 +48,7 @@ fn load_group(path: &str, group: &mut PeerGroup, report: &mut Report<'_>) {
             }
         }
     }
+    group.networks.extend_from_slice(&group.cidr_list);
     let mut compared = 0_usize;
     group.networks.sort_unstable_by(|one, other| {
         compared = compared.wrapping_add(1);

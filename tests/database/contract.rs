@@ -6,6 +6,7 @@ use crate::{Folder, server_with_tables, sqlite};
 use btrt::record::{Changes, PeerRecord, SwarmRecord};
 use btrt::time::Timestamp;
 use btrt::worker::store::{Clock, Schema, Store};
+use std::fs;
 use std::sync::Arc;
 
 /// A database that holds a store's tables, with a way past the store.
@@ -52,6 +53,31 @@ fn sqlite_keeps_the_contract() {
     // The first use makes file and folder.
     assert_eq!(peers(&mut store), []);
     contract(&mut store, &rusqlite::Connection::open(&path).unwrap());
+}
+
+/// A commit gives nobody way, and one of a large batch would take tens of milliseconds. How much is
+/// committed at once is seen in the file that it is written to first.
+#[test]
+fn a_file_is_written_in_short_pieces() {
+    let folder = Folder::new();
+    let path = folder.0.join("btrt.sqlite");
+    let mut store = sqlite(&path);
+    let mut batch = changes();
+    for number in 0..200 {
+        batch.swarms.push(swarm(number));
+        let peers = (1..=250).map(|port| peer(number, "10.0.0.1", port));
+        batch.peers.extend(peers);
+    }
+    let mut removal = changes();
+    removal.gone_peers = batch.peers.iter().map(|peer| peer.key).collect();
+    for changes in [batch, removal] {
+        write(&mut store, &changes);
+        let log = fs::metadata(folder.0.join("btrt.sqlite-wal"))
+            .unwrap()
+            .len();
+        assert!(log < 2 << 20, "{log} bytes");
+    }
+    assert_eq!(peers(&mut store), []);
 }
 
 #[test]

@@ -23,6 +23,12 @@ pub(super) trait Session: Send {
     /// Removes peers; those that are not there are no error.
     fn delete_peers(&mut self, peers: &[&PeerKey]) -> Result<(), StoreError>;
 
+    /// Between two pieces of a batch. A session whose commit takes the longer the more there is, and
+    /// gives nobody way meanwhile, makes one here.
+    fn end_piece(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Whether the database is no longer where it is expected, so that what it is told is lost. A
     /// server's connection ends with it.
     fn is_astray(&self) -> bool {

@@ -1,4 +1,4 @@
-//! Writing a batch: one transaction, as few statements as will do.
+//! Writing a batch: as few statements and transactions as will do.
 
 use super::clock::Clock;
 use super::fault::{StoreError, Trouble};
@@ -8,6 +8,10 @@ use crate::bittorrent::InfoHash;
 use crate::process::give_way;
 use crate::record::{Changes, PeerKey};
 use std::net::IpAddr;
+
+/// Keys of rows that are looked at in sorting before others have their turn: peers that are gone may
+/// come by the hundred thousand.
+const KEYS_AT_ONCE: usize = 4_096;
 
 /// What a [`Store::write`](super::Store::write) has written.
 #[derive(Clone, Debug, Default)]
@@ -46,24 +50,27 @@ impl Writer<'_> {
         session.execute("BEGIN")?;
         for swarms in changes.gone_swarms.chunks(rows) {
             let peers = sql::delete_peers_of(dialect, swarms);
-            while session.execute(&peers)? >= DELETED_AT_ONCE {}
+            while session.execute(&peers)? >= DELETED_AT_ONCE {
+                rest(session)?;
+            }
             session.execute(&sql::delete_swarms(swarms))?;
+            rest(session)?;
         }
         for peers in gone_peers.chunks(rows) {
-            give_way();
             session.delete_peers(peers)?;
+            rest(session)?;
         }
         for swarms in swarms.chunks(rows) {
-            give_way();
             if self.is_written(session.write_swarms(swarms, clock))? {
                 self.written.swarms += swarms.len();
             }
+            rest(session)?;
         }
         for peers in peers.chunks(rows) {
-            give_way();
             if self.is_written(session.write_peers(peers, clock))? {
                 self.written.peers += peers.len();
             }
+            rest(session)?;
         }
         session.execute("COMMIT")?;
         Ok(self.written)
@@ -82,9 +89,23 @@ impl Writer<'_> {
     }
 }
 
+/// Ends a piece of a batch, and lets others have their turn.
+fn rest(session: &mut dyn Session) -> Result<(), StoreError> {
+    session.end_piece()?;
+    give_way();
+    Ok(())
+}
+
 fn sorted<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     let mut rows: Vec<_> = rows.iter().collect();
-    rows.sort_unstable_by_key(|row| key(row));
+    let mut asked = 0_usize;
+    rows.sort_unstable_by_key(|row| {
+        asked = asked.wrapping_add(1);
+        if asked.is_multiple_of(KEYS_AT_ONCE) {
+            give_way();
+        }
+        key(row)
+    });
     rows
 }
 
