@@ -13,17 +13,15 @@ impl Writer<'_> {
 
     /// The part of a byte string before its bytes, which the caller appends.
     pub fn string_head(&mut self, length: usize) -> &mut Self {
-        let mut digits = itoa::Buffer::new();
-        self.0.extend_from_slice(digits.format(length).as_bytes());
+        append_number(self.0, length);
         self.0.push(b':');
         self
     }
 
     /// An integer.
     pub fn integer(&mut self, value: impl itoa::Integer) -> &mut Self {
-        let mut digits = itoa::Buffer::new();
         self.0.push(b'i');
-        self.0.extend_from_slice(digits.format(value).as_bytes());
+        append_number(self.0, value);
         self.0.push(b'e');
         self
     }
@@ -50,5 +48,14 @@ impl Writer<'_> {
     pub fn end(&mut self) -> &mut Self {
         self.0.push(b'e');
         self
+    }
+}
+
+/// Appends a decimal number. Digits are so few that copying them one by one takes less than calling
+/// for it.
+pub(super) fn append_number(to: &mut Vec<u8>, number: impl itoa::Integer) {
+    let mut buffer = itoa::Buffer::new();
+    for &digit in buffer.format(number).as_bytes() {
+        to.push(digit);
     }
 }

@@ -135,8 +135,12 @@ fn is_local(host: &[u8], names: &[String]) -> bool {
 
 /// What a path stands for: its last segment decides, and old torrents end it in `.php` or `/`.
 fn endpoint(path: &[u8]) -> Option<Endpoint> {
-    if path.starts_with(forwarded::PATH) {
-        return Some(Endpoint::Forwarded);
+    match path {
+        // As nearly all clients write it.
+        b"/announce" => return Some(Endpoint::Announce),
+        b"/scrape" => return Some(Endpoint::Scrape),
+        _ if path.starts_with(forwarded::PATH) => return Some(Endpoint::Forwarded),
+        _ => {}
     }
     let mut path = path;
     while let Some(shorter) = path.strip_suffix(b"/") {

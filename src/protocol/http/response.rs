@@ -2,7 +2,7 @@
 
 use super::Refusal;
 use crate::bittorrent::{AnnounceReply, Counts, Failure, InfoHash, PeerId, PeerList};
-use crate::protocol::bencode::Writer;
+use crate::protocol::bencode::{Writer, append_number};
 use std::net::IpAddr;
 
 /// The answers' status codes (RFC 9110, section 15; RFC 6585 for 431).
@@ -84,10 +84,9 @@ pub fn write(to: &mut Vec<u8>, status: Status, persistence: Persistence, body: &
 
 /// Appends an answer up to its body, which has this length.
 pub fn write_head(to: &mut Vec<u8>, status: Status, persistence: Persistence, length: usize) {
-    let mut digits = itoa::Buffer::new();
     to.extend_from_slice(status.line().as_bytes());
     to.extend_from_slice(b"Content-Type: text/plain\r\nContent-Length: ");
-    to.extend_from_slice(digits.format(length).as_bytes());
+    append_number(to, length);
     to.extend_from_slice(end_of_head(persistence));
 }
 
@@ -121,7 +120,7 @@ pub enum PeerForm {
 }
 
 /// The body of the answer to an announce. What is the same in all of them is written as it stands
-/// on the wire.
+/// on the wire, here and for scrapes.
 pub fn announce_body(to: &mut Vec<u8>, reply: &AnnounceReply, form: PeerForm) {
     let mut body = Writer(to);
     body.raw(b"d8:complete")
@@ -183,25 +182,21 @@ fn peers<const LENGTH: usize>(body: &mut Writer<'_>, list: &PeerList, form: Peer
 /// The body of the answer to a scrape (BEP 48). `files` are sorted by info hash, each once.
 pub fn scrape_body(to: &mut Vec<u8>, files: &[(InfoHash, Counts)], min_request_interval: u32) {
     let mut body = Writer(to);
-    body.dictionary().string(b"files").dictionary();
+    body.raw(b"d5:filesd");
     for (info_hash, counts) in files {
-        body.string(&info_hash.0)
-            .dictionary()
-            .string(b"complete")
+        body.raw(b"20:")
+            .raw(&info_hash.0)
+            .raw(b"d8:complete")
             .integer(counts.seeders)
-            .string(b"downloaded")
+            .raw(b"10:downloaded")
             .integer(counts.completions)
-            .string(b"incomplete")
+            .raw(b"10:incomplete")
             .integer(counts.leechers)
-            .end();
+            .raw(b"e");
     }
-    body.end()
-        .string(b"flags")
-        .dictionary()
-        .string(b"min_request_interval")
+    body.raw(b"e5:flagsd20:min_request_interval")
         .integer(min_request_interval)
-        .end()
-        .end();
+        .raw(b"ee");
 }
 
 /// The body of a refusal (BEP 3).
