@@ -16,9 +16,10 @@ FETCHES = 10000
 
 
 class Workload:
-    """Swarms of sizes that follow a power law, each size `copies` times, in a folder of its own."""
+    """Swarms of sizes that follow a power law, each size `copies` times, in a folder of its own; a
+    power of 0 makes them equal."""
 
-    def __init__(self, folder, torrents, peers, prefixes, copies=1):
+    def __init__(self, folder, torrents, peers, prefixes, copies=1, power=POWER):
         folder.mkdir(exist_ok=True)
         # opentracker gives up root, and its folder is this one.
         folder.chmod(0o755)
@@ -26,7 +27,7 @@ class Workload:
         self.swarms = folder / "swarms"
         chance = random.Random(1)
         hashes = [chance.randbytes(20) for _ in range(torrents * copies)]
-        weights = [rank**-POWER for rank in range(1, torrents + 1)]
+        weights = [rank**-power for rank in range(1, torrents + 1)]
         scale = peers / copies / sum(weights)
         sizes = [max(1, round(weight * scale)) for weight in weights] * copies
 
