@@ -63,9 +63,8 @@ pub struct SwarmRecord {
     pub last_seen: Timestamp,
 }
 
-/// What has changed since the last time: a batch, written again from its beginning if that fails. A
-/// swarm that is gone takes its
-/// peers along. First what is gone is removed, then the rest is written.
+/// What has changed since the last time: a batch, written again from its beginning if that fails.
+/// First what is gone is removed, a swarm together with its peers, then the rest is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Changes {
     /// The present, which the times in here are told from.

@@ -128,9 +128,9 @@ impl Store {
         std::mem::take(&mut self.has_connected)
     }
 
-    /// Writes changes. Rows that the database refuses for what is in them are
-    /// left out, so that they do not keep all others waiting for good. Where another program was in
-    /// the way, one more attempt is made on the same connection.
+    /// Writes changes. Rows that the database refuses for what is in them are left out, so that they
+    /// do not keep all others waiting for good. Where another program was in the way, one more
+    /// attempt is made on the same connection.
     pub fn write(&mut self, changes: &Changes, clock: &Clock) -> Result<Written, StoreError> {
         let (dialect, rows) = (self.place.dialect(), self.rows);
         let write_by = |rows| Writer {

@@ -1,4 +1,5 @@
-//! Writing a batch: as few statements and transactions as will do.
+//! Writing a batch: to a server in one transaction and as few statements as will do, to a file in
+//! short pieces.
 
 use super::clock::Clock;
 use super::fault::{StoreError, Trouble};
