@@ -34,7 +34,7 @@ use writer::Writer;
 /// file nothing is sent, and after so many there is a commit and the loop has its turn: a commit
 /// writes the pages of all of them in one go, which takes some 5 µs for each.
 const MOST_ROWS: usize = 1_000;
-const MOST_ROWS_OF_A_FILE: usize = 64;
+const MOST_ROWS_OF_A_FILE: usize = 32;
 
 /// Rows in a statement for a database that is too slow for more.
 const FEWEST_ROWS: usize = 16;

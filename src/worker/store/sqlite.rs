@@ -20,10 +20,10 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Write-ahead log: readers and the writer do not wait for each other. `NORMAL` does not wait for
 /// the disk with each commit: what is committed is with the system and survives `kill -9`; only a
 /// power failure can take the last commits, and it leaves the file whole. 32 MB of cache, as info
-/// hashes lie all over the file. The log is copied into the file when it has 128 pages, which takes
-/// a millisecond: like a commit, it goes on to its end whoever else wants the processor.
+/// hashes lie all over the file. The log is copied into the file when it has 64 pages, which takes
+/// half a millisecond: like a commit, that goes on to its end whoever else wants the processor.
 const INIT: &str = "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-    PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 128;";
+    PRAGMA cache_size = -32768; PRAGMA wal_autocheckpoint = 64;";
 
 /// Steps of SQLite's machine after which others may have the processor: some tens of microseconds,
 /// or a few rows.
