@@ -28,7 +28,7 @@
 //!
 //! Imports run one way; `tests/imports.rs` keeps it so. From the inside:
 //!
-//! - [`bittorrent`], [`time`], [`chain`], [`panics`] know nothing of ours;
+//! - [`bittorrent`], [`time`], [`chain`], [`pace`], [`panics`] know nothing of ours;
 //! - [`record`] and [`job`] are plain data between the two worlds of threads;
 //! - [`protocol`] turns bytes into words and back, [`swarm`] remembers: neither knows the other,
 //!   nor a socket or a clock;
@@ -55,6 +55,7 @@ pub mod client;
 pub mod config;
 pub mod job;
 pub mod logging;
+pub mod pace;
 pub mod panics;
 pub mod process;
 pub mod protocol;

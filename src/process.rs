@@ -8,7 +8,6 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::chown;
 use std::path::{Path, PathBuf};
-use std::thread;
 
 /// Raises the limit on open files to what the hard limit allows, and returns it.
 pub fn raise_file_limit() -> io::Result<u64> {
@@ -40,13 +39,6 @@ const NICENESS: i32 = 10;
 pub fn stand_back() {
     // A thread whose priority stays as it was does its work all the same.
     let _ = rustix::process::nice(NICENESS);
-}
-
-/// Lets the loop have the processor at once, if it waits for the one that the calling thread is on.
-/// To be called from time to time by whoever works long: however nice a thread is, the kernel lets
-/// it finish a time slice of some milliseconds before others get their turn.
-pub fn give_way() {
-    thread::yield_now();
 }
 
 /// What the process uses; `None` is what the system does not tell.

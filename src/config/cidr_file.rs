@@ -4,16 +4,19 @@
 
 use std::io;
 use std::path::Path;
-use std::thread;
 
 use ipnet::IpNet;
 
 use super::fault::{Fault, quoted};
 use super::places::Place;
 use super::words::Word;
+use crate::pace::Pace;
 
 /// Ten full routing tables; what is larger is not a CIDR file.
 const LARGEST: u64 = 256 << 20;
+
+/// Lines that are read before others have their turn.
+const LINES_AT_ONCE: usize = 1024;
 
 /// An operator mends the first few and tries again.
 const MOST_REPORTED: usize = 20;
@@ -37,11 +40,10 @@ pub fn read(path: &Path) -> io::Result<CidrFile> {
 fn parse(path: &Path, bytes: &[u8]) -> CidrFile {
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let mut networks = Vec::new();
+    let mut pace = Pace::every(LINES_AT_ONCE);
     let (mut faults, mut warnings) = (FirstFew::default(), FirstFew::default());
     for (number, line) in bytes.split(|&byte| byte == b'\n').enumerate() {
-        if number % 1024 == 0 {
-            thread::yield_now();
-        }
+        pace.step();
         let line = line.split(|&byte| byte == b'#').next().unwrap_or(line);
         let indented = line.trim_ascii_start();
         let cidr = indented.trim_ascii_end();

@@ -27,11 +27,12 @@ mod words;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::thread;
 
 use document::Document;
 use fault::Report;
 use places::{Misplaced, Place};
+
+use crate::pace::give_way;
 
 pub use fault::{Fault, Faults};
 pub use settings::{
@@ -97,7 +98,7 @@ fn read_capped(path: &Path, largest: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut file = File::open(path)?.take(largest.saturating_add(1));
     while file.by_ref().take(READ_AT_ONCE).read_to_end(&mut bytes)? > 0 {
-        thread::yield_now();
+        give_way();
     }
     if bytes.len() as u64 > largest {
         let text = format!("it is larger than {} KiB", largest >> 10);

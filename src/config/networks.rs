@@ -2,13 +2,13 @@
 //! file become one.
 
 use std::path::Path;
-use std::thread;
 
 use ipnet::IpNet;
 
 use super::cidr_file;
 use super::fault::Report;
 use super::settings::{PeerGroup, Settings};
+use crate::pace::Pace;
 
 /// Comparisons between which others have their turn: a daemon that reads a routing table again has
 /// clients to serve.
@@ -49,12 +49,9 @@ fn load_group(path: &str, group: &mut PeerGroup, report: &mut Report<'_>) {
         }
     }
     group.networks.extend_from_slice(&group.cidr_list);
-    let mut compared = 0_usize;
+    let mut pace = Pace::every(COMPARED_AT_ONCE);
     group.networks.sort_unstable_by(|one, other| {
-        compared = compared.wrapping_add(1);
-        if compared.is_multiple_of(COMPARED_AT_ONCE) {
-            thread::yield_now();
-        }
+        pace.step();
         one.cmp(other)
     });
     group.networks.dedup();

@@ -2,7 +2,7 @@
 
 use crate::config::{Config, DatabaseUrl, TrackerMode};
 use crate::job::FetchPolicy;
-use crate::process::give_way;
+use crate::pace::Pace;
 use crate::reactor;
 use crate::swarm::{GroupDefinition, GroupNames, PeerGroups, Rules};
 use crate::tracker::{self, ForwardSettings, Mode, NeighborSettings, TrackerRule, UpstreamLimits};
@@ -147,10 +147,6 @@ pub(super) fn groups(config: &mut Config, names: &GroupNames) -> PeerGroups {
 
 /// The same networks, between which the loop has its turn.
 fn paced(networks: Vec<IpNet>) -> impl Iterator<Item = IpNet> {
-    networks.into_iter().enumerate().map(|(number, network)| {
-        if number % NETWORKS_AT_ONCE == 0 {
-            give_way();
-        }
-        network
-    })
+    let mut pace = Pace::every(NETWORKS_AT_ONCE);
+    networks.into_iter().inspect(move |_| pace.step())
 }

@@ -4,7 +4,7 @@ use super::clock::Clock;
 use super::fault::{StoreError, Trouble};
 use super::session::{Field, Row, Session};
 use super::sql::{name, origin};
-use crate::process::give_way;
+use crate::pace::give_way;
 use crate::record::{PeerKey, PeerRecord, SwarmRecord};
 use rusqlite::types::ValueRef;
 use rusqlite::{CachedStatement, Connection, Error, ErrorCode, OpenFlags, params};

@@ -6,7 +6,7 @@ use super::fault::{StoreError, Trouble};
 use super::session::Session;
 use super::sql::{self, DELETED_AT_ONCE, Dialect};
 use crate::bittorrent::InfoHash;
-use crate::process::give_way;
+use crate::pace::{Pace, give_way};
 use crate::record::{Changes, PeerKey};
 use std::net::IpAddr;
 
@@ -51,9 +51,7 @@ impl Writer<'_> {
         session.execute("BEGIN")?;
         for swarms in changes.gone_swarms.chunks(rows) {
             let peers = sql::delete_peers_of(dialect, swarms);
-            while session.execute(&peers)? >= DELETED_AT_ONCE {
-                rest(session)?;
-            }
+            while session.execute(&peers)? >= DELETED_AT_ONCE {}
             session.execute(&sql::delete_swarms(swarms))?;
             rest(session)?;
         }
@@ -99,12 +97,9 @@ fn rest(session: &mut dyn Session) -> Result<(), StoreError> {
 
 fn sorted<T, K: Ord>(rows: &[T], key: impl Fn(&T) -> K) -> Vec<&T> {
     let mut rows: Vec<_> = rows.iter().collect();
-    let mut asked = 0_usize;
+    let mut pace = Pace::every(KEYS_AT_ONCE);
     rows.sort_unstable_by_key(|row| {
-        asked = asked.wrapping_add(1);
-        if asked.is_multiple_of(KEYS_AT_ONCE) {
-            give_way();
-        }
+        pace.step();
         key(row)
     });
     rows
