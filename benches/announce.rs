@@ -175,15 +175,18 @@ fn grouping(criterion: &mut Criterion) {
     let mut bench = criterion.benchmark_group("group of an address by prefixes");
     for prefixes in [10_000, 1_000_000] {
         let mut random = fastrand::Rng::with_seed(1);
-        let mut definition = group("routes", 0, &[]);
-        definition.networks = (0..prefixes)
-            .map(|_| {
-                let ip = Ipv4Addr::from_bits(random.u32(..));
-                let network = ipnet::Ipv4Net::new(ip, random.u8(16..=24)).expect("a length");
-                network.trunc().into()
-            })
-            .collect();
-        let groups = PeerGroups::new(vec![definition], &GroupNames::new());
+        let mut definitions = [group("ours", 0, &[]), group("theirs", 1, &[])];
+        for number in 0..prefixes {
+            let ip = Ipv4Addr::from_bits(random.u32(..));
+            let network = ipnet::Ipv4Net::new(ip, random.u8(16..=24)).expect("a length");
+            definitions[number % 2]
+                .networks
+                .push(network.trunc().into());
+        }
+        for definition in &mut definitions {
+            definition.networks.sort_unstable();
+        }
+        let groups = PeerGroups::new(definitions.into(), &GroupNames::new());
         bench.bench_function(BenchmarkId::from_parameter(prefixes), |bencher| {
             bencher.iter(|| groups.find(Ipv4Addr::from_bits(random.u32(..)).into()));
         });

@@ -1,7 +1,8 @@
 //! Peer groups: which networks belong together, who comes first, and who may see whom.
 
-use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use prefix_trie::PrefixMap;
+use super::ranges::{Flattening, Ranges};
+use ipnet::IpNet;
+use itertools::Itertools;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,7 +24,7 @@ pub struct GroupDefinition<N = Vec<IpNet>> {
     pub name: String,
     /// Smaller numbers are handed out first.
     pub priority: u32,
-    /// The group's networks, host bits cleared.
+    /// The group's networks in ascending order, host bits cleared.
     pub networks: N,
     /// Names of the other groups whose members may be given these peers; `None` is all.
     pub visible_to: Option<Vec<String>>,
@@ -32,8 +33,8 @@ pub struct GroupDefinition<N = Vec<IpNet>> {
 /// All groups, ready for use. Built away from the loop: a full routing table takes its time.
 #[derive(Debug)]
 pub struct PeerGroups {
-    ipv4: PrefixMap<Ipv4Net, GroupId>,
-    ipv6: PrefixMap<Ipv6Net, GroupId>,
+    ipv4: Ranges<u32>,
+    ipv6: Ranges<u128>,
     /// By group number; `None` for a number whose group is gone.
     groups: Vec<Option<Group>>,
     other: Arc<str>,
@@ -94,18 +95,12 @@ impl PeerGroups {
                 visible_to: None,
             },
         );
-        let (mut ipv4, mut ipv6) = (PrefixMap::new(), PrefixMap::new());
-        // The most important group last, so that it wins where two groups name one network.
+        // The most important group first: it wins where two groups name one network.
         let mut definitions = definitions;
-        definitions.sort_by_key(|group| std::cmp::Reverse(group.priority));
-        for definition in definitions {
+        definitions.sort_by_key(|group| group.priority);
+        let mut networks = Vec::new();
+        for (rank, definition) in definitions.into_iter().enumerate() {
             let id = names[&definition.name];
-            for network in definition.networks {
-                match network {
-                    IpNet::V4(network) => drop(ipv4.insert(network, id)),
-                    IpNet::V6(network) => drop(ipv6.insert(network, id)),
-                }
-            }
             let visible_to = definition.visible_to.map(|visible_to| {
                 let ids = visible_to.iter().filter_map(|name| names.get(name));
                 ids.copied().collect()
@@ -118,7 +113,10 @@ impl PeerGroups {
                     visible_to,
                 },
             );
+            let ranked = move |network| (network, rank, id);
+            networks.push(definition.networks.into_iter().map(ranked));
         }
+        let (ipv4, ipv6) = flatten(networks);
         PeerGroups {
             ipv4,
             ipv6,
@@ -129,11 +127,10 @@ impl PeerGroups {
 
     /// The group of an address: that of the longest prefix it matches.
     pub fn find(&self, address: IpAddr) -> GroupId {
-        let found = match address {
-            IpAddr::V4(ip) => self.ipv4.get_lpm(&Ipv4Net::from(ip)).map(|(_, id)| *id),
-            IpAddr::V6(ip) => self.ipv6.get_lpm(&Ipv6Net::from(ip)).map(|(_, id)| *id),
-        };
-        found.unwrap_or(OTHER)
+        match address {
+            IpAddr::V4(ip) => self.ipv4.find(ip.to_bits()),
+            IpAddr::V6(ip) => self.ipv6.find(ip.to_bits()),
+        }
     }
 
     /// When the group's peers are handed out. A group that is gone counts as `other` until its
@@ -181,6 +178,29 @@ impl PeerGroups {
     }
 }
 
+/// Lays the networks of all groups flat. Each list is in ascending order, and its networks have the
+/// rank and the number of their group beside them.
+fn flatten(
+    networks: Vec<impl Iterator<Item = (IpNet, usize, GroupId)>>,
+) -> (Ranges<u32>, Ranges<u128>) {
+    let room = networks.iter().map(|list| list.size_hint().0).sum();
+    let mut ipv4 = Flattening::with_room_for(room);
+    let mut ipv6 = Flattening::with_room_for(room);
+    for (network, _, id) in networks.into_iter().kmerge() {
+        match network {
+            IpNet::V4(network) => {
+                let end = network.broadcast().to_bits().checked_add(1);
+                ipv4.push(network.network().to_bits(), end, id);
+            }
+            IpNet::V6(network) => {
+                let end = network.broadcast().to_bits().checked_add(1);
+                ipv6.push(network.network().to_bits(), end, id);
+            }
+        }
+    }
+    (ipv4.finish(), ipv6.finish())
+}
+
 /// Gives each name its number.
 fn number<N>(definitions: &[GroupDefinition<N>], previous: &GroupNames) -> GroupNames {
     let used: BTreeSet<GroupId> = previous.values().copied().collect();
@@ -198,12 +218,19 @@ fn number<N>(definitions: &[GroupDefinition<N>], previous: &GroupNames) -> Group
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::{Ipv4Addr, Ipv6Addr};
 
     fn group(name: &str, priority: u32, networks: &[&str]) -> GroupDefinition {
+        let networks = networks.iter().map(|text| text.parse().unwrap());
+        group_of(name, priority, networks.collect())
+    }
+
+    fn group_of(name: &str, priority: u32, mut networks: Vec<IpNet>) -> GroupDefinition {
+        networks.sort_unstable();
         GroupDefinition {
             name: name.to_owned(),
             priority,
-            networks: networks.iter().map(|text| text.parse().unwrap()).collect(),
+            networks,
             visible_to: None,
         }
     }
@@ -233,6 +260,58 @@ mod tests {
         assert_eq!(name_of(&groups, "2001:db8:1::7"), "narrow");
         assert_eq!(name_of(&groups, "2001:db8:2::7"), "wide");
         assert_eq!(name_of(&groups, "192.0.2.1"), "other");
+    }
+
+    /// An address of which all but the last eight bits are alike.
+    fn address(is_ipv6: bool, begin: bool, low: u8) -> IpAddr {
+        let bits = if begin { 0 } else { u128::MAX } ^ u128::from(low);
+        match is_ipv6 {
+            true => Ipv6Addr::from_bits(bits).into(),
+            false => Ipv4Addr::from_bits(bits as u32).into(),
+        }
+    }
+
+    /// Networks that lie in each other or side by side, at the beginning and the end of everything.
+    fn network(random: &mut fastrand::Rng) -> IpNet {
+        let is_ipv6 = random.bool();
+        let ip = address(is_ipv6, random.bool(), random.u8(..));
+        let longest = if is_ipv6 { 128 } else { 32 };
+        let lengths = [0, 1, longest - random.u8(0..=9), longest - random.u8(0..=9)];
+        let network = IpNet::new(ip, lengths[random.usize(..4)]);
+        network.unwrap().trunc()
+    }
+
+    #[test]
+    fn ranges_say_what_going_through_all_networks_says() {
+        let mut random = fastrand::Rng::with_seed(8);
+        for _ in 0..1_000 {
+            let definitions: Vec<_> = (0..4)
+                .map(|number| {
+                    let networks = (0..random.usize(0..6)).map(|_| network(&mut random));
+                    group_of(&number.to_string(), 9 - number, networks.collect())
+                })
+                .collect();
+            let groups = PeerGroups::new(definitions.clone(), &GroupNames::new());
+            for place in 0..1_024 {
+                let ip = address(place & 1 == 0, place & 2 == 0, (place >> 2) as u8);
+                let networks = definitions.iter().flat_map(|group| {
+                    let around = group
+                        .networks
+                        .iter()
+                        .filter(|network| network.contains(&ip));
+                    around.map(|network| {
+                        (
+                            network.prefix_len(),
+                            -i64::from(group.priority),
+                            &group.name,
+                        )
+                    })
+                });
+                let expected = networks.max().map_or("other", |(.., name)| name);
+                let found = groups.name(groups.find(ip));
+                assert_eq!(&**found, expected, "{ip} among {definitions:?}");
+            }
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod marks;
 mod one_swarm;
 mod peer;
 mod peers;
+mod ranges;
 mod scattered;
 mod selection;
 mod swarms;

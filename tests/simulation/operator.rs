@@ -44,17 +44,19 @@ pub fn definitions(random: &mut Rng) -> Vec<GroupDefinition> {
             continue;
         }
         let count = random.usize(0..=3);
+        let parse = |network: &str| network.parse().expect("a network");
         let networks = networks.split_off(networks.len() - count);
+        let mut networks: Vec<_> = networks.into_iter().map(parse).collect();
+        networks.sort_unstable();
         let visible_to = (random.u8(0..3) == 0).then(|| {
             let names = NAMES.into_iter().chain([OTHER_NAME]);
             let names = names.filter(|_| random.u8(0..3) == 0);
             names.map(str::to_owned).collect()
         });
-        let parse = |network: &str| network.parse().expect("a network");
         definitions.push(GroupDefinition {
             name: name.to_owned(),
             priority: random.u32(0..3),
-            networks: networks.into_iter().map(parse).collect(),
+            networks,
             visible_to,
         });
     }
