@@ -47,7 +47,7 @@ impl<'a> Ends<'a> {
         Ends {
             query,
             block: 0,
-            places: places(query),
+            places: places(query, 0),
         }
     }
 }
@@ -58,7 +58,10 @@ impl Iterator for Ends<'_> {
     fn next(&mut self) -> Option<usize> {
         while self.places == 0 {
             self.block += 64;
-            self.places = places(self.query.get(self.block..)?);
+            if self.block >= self.query.len() {
+                return None;
+            }
+            self.places = places(self.query, self.block);
         }
         let place = self.places.trailing_zeros() as usize;
         self.places &= self.places - 1;
@@ -66,14 +69,24 @@ impl Iterator for Ends<'_> {
     }
 }
 
-/// Which of the first 64 bytes end a piece: a bit for each, the lowest for the first. There is no
-/// branch here that depends on the bytes, so that the compiler takes many of them at once.
-fn places(bytes: &[u8]) -> u64 {
-    let mut block = [0; 64];
-    match bytes.first_chunk() {
-        Some(all) => block = *all,
-        None => block[..bytes.len()].copy_from_slice(bytes),
+/// Which of the 64 bytes from here on end a piece: a bit for each, the lowest for the first. Of what
+/// is left of a longer query, which has more bytes in front of it, nothing has to be copied.
+fn places(query: &[u8], start: usize) -> u64 {
+    let rest = &query[start..];
+    match (rest.first_chunk(), query.last_chunk()) {
+        (Some(block), _) => places_in(block),
+        (None, Some(block)) => places_in(block) >> (64 - rest.len()),
+        (None, None) => {
+            let mut block = [0; 64];
+            block[..rest.len()].copy_from_slice(rest);
+            places_in(&block)
+        }
     }
+}
+
+/// The same of a block. There is no branch here that depends on the bytes, so that the compiler
+/// takes many of them at once.
+fn places_in(block: &[u8; 64]) -> u64 {
     let found = block.map(|byte| u8::from(byte == b'&') | u8::from(byte == b'?'));
     let (eights, _) = found.as_chunks();
     eights.iter().rev().fold(0, |places, eight| {
