@@ -52,6 +52,9 @@ class Report:
             f" peers, {options.prefixes:,} prefixes; medians of {options.runs} runs of"
             f" {options.seconds} s",
         ]
+        if flags := os.environ.get("RUSTFLAGS"):
+            # Where the tree is has nothing to do with it.
+            lines[0] += f", built with `{flags.replace(str(ROOT), '$PWD')}`"
         if self.opentracker:
             lines.insert(1, f"- opentracker: {self.opentracker.description}")
         return lines
