@@ -6,6 +6,7 @@
 //! - [`Address`] is what a swarm wants to know of an IPv4 or IPv6 address;
 //! - `index` finds keys in a dense vector, for peers and for swarms alike;
 //! - [`Peers`] are those of one address family in one swarm, segmented by [`Class`];
+//! - `ranges` are networks laid flat, in which the one that an address is in is found at once;
 //! - [`PeerGroups`] say which address belongs to which group and who comes first;
 //! - [`Selection`] chooses whom an asker is given;
 //! - [`Swarms`] is the map of it all, with its limits and its sweep.

@@ -183,7 +183,9 @@ pub fn number(value: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection;
     use proptest::prelude::*;
+    use proptest::sample::select;
 
     fn pairs(query: &str) -> Vec<(String, String)> {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
@@ -248,6 +250,13 @@ mod tests {
                 })
                 .collect();
             prop_assert_eq!(decode_20(escaped.as_bytes()), Ok(bytes));
+        }
+
+        #[test]
+        fn pieces_are_what_stands_between_the_ends(query in collection::vec(select(b"xyz=&?"), 0..300)) {
+            let expected = query.split(|byte| b"&?".contains(byte));
+            let expected: Vec<_> = expected.filter(|piece| !piece.is_empty()).collect();
+            prop_assert_eq!(pieces(&query).collect::<Vec<_>>(), expected);
         }
 
         #[test]
