@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-/// Networks that are entered in one go, which takes a tenth of a millisecond.
+/// Networks that are laid flat in one go, which takes some 25 microseconds.
 const NETWORKS_AT_ONCE: usize = 1024;
 
 /// What no configuration says and no reload changes.

@@ -253,7 +253,9 @@ mod tests {
         }
 
         #[test]
-        fn pieces_are_what_stands_between_the_ends(query in collection::vec(select(b"xyz=&?"), 0..300)) {
+        fn pieces_are_what_stands_between_the_ends(
+            query in collection::vec(select(b"xyz=&?"), 0..300),
+        ) {
             let expected = query.split(|byte| b"&?".contains(byte));
             let expected: Vec<_> = expected.filter(|piece| !piece.is_empty()).collect();
             prop_assert_eq!(pieces(&query).collect::<Vec<_>>(), expected);
