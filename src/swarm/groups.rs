@@ -3,14 +3,30 @@
 use super::ranges::{Flattening, Ranges};
 use ipnet::IpNet;
 use itertools::Itertools;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::sync::Arc;
 
 /// A group's number. It stays the same as long as the group's name does, so that after a reload
 /// the peers already known need no other number, however the order of the groups has changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct GroupId(pub u16);
+
+/// By number, but [`OTHER`] comes last, as its peers are handed out last: what is kept in this order
+/// is mostly in the order of handing out as well.
+impl Ord for GroupId {
+    fn cmp(&self, other: &GroupId) -> Ordering {
+        let place = |id: &GroupId| id.0.wrapping_sub(OTHER.0 + 1);
+        place(self).cmp(&place(other))
+    }
+}
+
+impl PartialOrd for GroupId {
+    fn partial_cmp(&self, other: &GroupId) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
 
 /// The group of all addresses that are in no other.
 pub const OTHER: GroupId = GroupId(0);
@@ -78,6 +94,9 @@ impl PeerGroups {
         definitions: Vec<GroupDefinition<N>>,
         previous: &GroupNames,
     ) -> PeerGroups {
+        // The most important group first: it wins where two groups name one network.
+        let mut definitions = definitions;
+        definitions.sort_by_key(|group| group.priority);
         let names = number(&definitions, previous);
         let mut groups: Vec<Option<Group>> = Vec::new();
         let mut set = |id: GroupId, group| {
@@ -95,9 +114,6 @@ impl PeerGroups {
                 visible_to: None,
             },
         );
-        // The most important group first: it wins where two groups name one network.
-        let mut definitions = definitions;
-        definitions.sort_by_key(|group| group.priority);
         let mut networks = Vec::new();
         for (rank, definition) in definitions.into_iter().enumerate() {
             let id = names[&definition.name];
@@ -201,7 +217,7 @@ fn flatten(
     (ipv4.finish(), ipv6.finish())
 }
 
-/// Gives each name its number.
+/// Gives each name its number. Those of new names ascend.
 fn number<N>(definitions: &[GroupDefinition<N>], previous: &GroupNames) -> GroupNames {
     let used: BTreeSet<GroupId> = previous.values().copied().collect();
     let mut free = (OTHER.0 + 1..).map(GroupId).filter(|id| !used.contains(id));
@@ -327,6 +343,16 @@ mod tests {
         assert_eq!(second.priority(names["a"]), Priority::LAST);
         let third = PeerGroups::new(vec![group("d", 0, &[])], &second.names());
         assert_eq!(third.names()["d"], names["a"]);
+    }
+
+    #[test]
+    fn groups_that_are_all_new_stand_in_the_order_of_handing_out() {
+        let definitions = vec![group("c", 9, &[]), group("a", 1, &[]), group("b", 5, &[])];
+        let groups = PeerGroups::new(definitions, &GroupNames::new());
+        let mut ids: Vec<GroupId> = groups.names().into_values().collect();
+        ids.sort_unstable();
+        assert!(ids.is_sorted_by_key(|&id| groups.priority(id)));
+        assert_eq!(ids.last(), Some(&OTHER));
     }
 
     #[test]

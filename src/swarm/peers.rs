@@ -12,7 +12,7 @@
 use super::address::{Address, HashKeys};
 use super::index::Index;
 use super::marks::{Mark, Marks};
-use super::peer::{Class, Cold, Hot, Peer, split};
+use super::peer::{Class, Cold, Hot, Peer, id_tag, split};
 use crate::bittorrent::PeerId;
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -105,6 +105,12 @@ impl<A: Address> Peers<A> {
         begin.copy_from_slice(&self.cold[position].id);
         end.copy_from_slice(&self.hot[position].tag.to_be_bytes());
         PeerId(id)
+    }
+
+    /// Whether the peer at a position below [`Peers::len`] has this id, which is not put together
+    /// for that.
+    pub fn has_id(&self, position: usize, id: &PeerId) -> bool {
+        self.hot[position].tag == id_tag(id) && self.cold[position].id == id.0[..18]
     }
 
     /// What is remembered of the peer at a position below [`Peers::len`] beside its class.

@@ -338,7 +338,7 @@ impl<A: Address> Judge<'_, A> {
         // The id itself lies further away, and hardly ever has to be looked at.
         !liveness.is_alive(peer.last_announce)
             || self.asker.own == Some((peer.ip, peer.port))
-            || (peer.tag == self.tag && peers.id(position as usize) == self.asker.id)
+            || peers.has_id(position as usize, &self.asker.id)
             || before.iter().any(is_here)
     }
 
@@ -396,7 +396,10 @@ impl Stretch {
         let end = candidate.range.end.min(start + self.length);
         self.length -= end - start;
         if self.length > 0 {
-            self.candidate = (self.candidate + 1) % candidates.len();
+            self.candidate += 1;
+            if self.candidate == candidates.len() {
+                self.candidate = 0;
+            }
             self.position = candidates[self.candidate].range.start;
         }
         Some((candidate, start..end))

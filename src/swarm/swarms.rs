@@ -230,7 +230,8 @@ impl Swarms {
                 let completed_before = peer.marks.has(Mark::Completed);
                 let newly_completed = arrival.completed && arrival.seeder && !completed_before;
                 let same_way = peer.marks.has(Mark::Forwarded) == arrival.forwarded;
-                let same = known == class && peer.id == arrival.id && !newly_completed && same_way;
+                let same_id = peers.has_id(position, &arrival.id);
+                let same = known == class && same_id && !newly_completed && same_way;
                 let lazy = laziness(liveness.expiry);
                 let changed = !same || peer.stamp.is_older_than(lazy, liveness.now);
                 peer.id = arrival.id;
