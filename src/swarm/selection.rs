@@ -161,10 +161,8 @@ impl Selection {
         let candidates = std::mem::take(&mut self.candidates);
 
         let mut unused = &candidates[..];
-        while let Some(first) = unused.first() {
-            let priority = first.rank.priority();
-            let same = |candidate: &&Candidates| candidate.rank.priority() == priority;
-            let (now, later) = unused.split_at(unused.iter().take_while(same).count());
+        while !unused.is_empty() {
+            let (now, later) = split_alike(unused, |candidate| candidate.rank.priority());
             self.draw(now, wanted.places, &judge, random);
             unused = later;
             if self.chosen.len() >= enough {
@@ -175,10 +173,13 @@ impl Selection {
         let runs_inside = self.chosen.runs().len();
         // Seeders first: they have what a swarm that is cut off may lack.
         for seeders in [true, false] {
-            for alike in unused.chunk_by(|one, next| one.rank == next.rank) {
-                if alike[0].rank.are_seeders() == seeders {
-                    self.draw(alike, limit, &judge, random);
+            let mut unused = unused;
+            while !unused.is_empty() && self.chosen.len() < limit {
+                let (now, later) = split_alike(unused, |candidate| candidate.rank);
+                if now[0].rank.are_seeders() == seeders {
+                    self.draw(now, limit, &judge, random);
                 }
+                unused = later;
             }
         }
         // All places were filled from inside; what came from outside takes some of them back.
@@ -221,10 +222,10 @@ impl Selection {
         random: &mut fastrand::Rng,
     ) {
         let places = limit.saturating_sub(self.chosen.len());
-        let total: u32 = candidates.iter().map(Candidates::len).sum();
-        if places == 0 || total == 0 {
+        if places == 0 {
             return;
         }
+        let total: u32 = candidates.iter().map(Candidates::len).sum();
         let start = random.u32(0..total);
         let is_few = total as usize / 4 <= places;
         let block_length = if is_few { LONG_BLOCK } else { BLOCK };
@@ -354,6 +355,16 @@ impl<A: Address> Judge<'_, A> {
         }
         black_box(read);
     }
+}
+
+/// Cuts candidates behind the first of them and those that follow it and are like it.
+fn split_alike<K: PartialEq>(
+    candidates: &[Candidates],
+    key: impl Fn(&Candidates) -> K,
+) -> (&[Candidates], &[Candidates]) {
+    let other = |candidate: &Candidates| key(candidate) != key(&candidates[0]);
+    let end = candidates.iter().position(other);
+    candidates.split_at(end.unwrap_or(candidates.len()))
 }
 
 /// A number below twice `end` as a place on a ring of `end`.

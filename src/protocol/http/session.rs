@@ -173,13 +173,19 @@ impl Session {
         };
         for number in 0.. {
             let rest = &received[served..];
-            if !rest.is_empty() && (number == most || answers.len() >= MAX_ANSWERS) {
+            if rest.is_empty() {
+                let status = match self.input_ended {
+                    true => self.end(Status::Done),
+                    false => Status::Idle,
+                };
+                return (served, status);
+            }
+            if number == most || answers.len() >= MAX_ANSWERS {
                 break;
             }
             match self.serve_one(rest, service, answers) {
                 Ok(Some(length)) => served += length,
                 Ok(None) if self.input_ended => return (served, self.end(Status::Done)),
-                Ok(None) if rest.is_empty() => return (served, Status::Idle),
                 Ok(None) => return (served, Status::Receiving),
                 Err(refusal) => return (served, self.refuse(refusal, answers)),
             }
