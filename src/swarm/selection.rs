@@ -232,7 +232,7 @@ impl Selection {
         // One block is enough, or all blocks are: they stand in a row.
         if is_few && places <= LONG_BLOCK as usize || total as usize <= places {
             let all = Stretch::at(candidates, start, total);
-            self.take(all, candidates, limit, judge);
+            self.take(&[all], candidates, limit, judge);
             return;
         }
         let blocks_for = |peers: u32| peers.div_ceil(block_length);
@@ -253,27 +253,27 @@ impl Selection {
                 return;
             }
             looks = looks.saturating_sub(ahead * block_length as usize);
-            for stretch in &stretches[..ahead] {
-                self.take(*stretch, candidates, limit, judge);
-                if self.chosen.len() >= limit {
-                    return;
-                }
+            self.take(&stretches[..ahead], candidates, limit, judge);
+            if self.chosen.len() >= limit {
+                return;
             }
         }
     }
 
-    /// Adds those of a stretch who may be given to the asker, until `chosen` has `limit`.
+    /// Adds those of some stretches who may be given to the asker, until `chosen` has `limit`.
     fn take<A: Address>(
         &mut self,
-        mut stretch: Stretch,
+        stretches: &[Stretch],
         candidates: &[Candidates],
         limit: usize,
         judge: &Judge<'_, A>,
     ) {
-        while self.chosen.len() < limit
-            && let Some((candidate, range)) = stretch.next(candidates)
-        {
-            judge.choose(candidate, range, limit, &mut self.chosen);
+        for mut stretch in stretches.iter().copied() {
+            while self.chosen.len() < limit
+                && let Some((candidate, range)) = stretch.next(candidates)
+            {
+                judge.choose(candidate, range, limit, &mut self.chosen);
+            }
         }
     }
 }
